@@ -1,0 +1,70 @@
+"""What the job logic needs from the outside, as protocols; `cloud/` implements them, tests fake them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime, timedelta
+
+__all__ = ["Clock", "ObjectStat", "ObjectStore", "Publisher", "StoredObject", "UrlSigner"]
+
+
+class ObjectStat(NamedTuple):
+    """What a bucket knows of an object. `size` in bytes."""
+
+    name: str
+    size: int
+    generation: int
+    content_type: str
+    metadata: Mapping[str, str]
+
+
+class StoredObject(NamedTuple):
+    stat: ObjectStat
+    data: bytes
+
+
+class ObjectStore(Protocol):
+    """A bucket store with create-only writes. Failures that may pass raise `TransientError`."""
+
+    def read(self, bucket: str, name: str) -> StoredObject | None:
+        """The object and its metadata in one consistent read, or None where there is none."""
+
+    def stream(self, bucket: str, name: str, *, generation: int) -> Iterator[bytes]:
+        """Chunks of that generation. Raises `UploadMissingError` where it is not there."""
+
+    def stat(self, bucket: str, name: str) -> ObjectStat | None:
+        """Metadata alone, or None."""
+
+    def list(self, bucket: str, prefix: str, *, start_offset: str | None = None) -> list[ObjectStat]:
+        """Objects whose name starts with `prefix`, in name order, from `start_offset` (a full name) on."""
+
+    def create(
+        self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None
+    ) -> bool:
+        """Write only if there is none (`if_generation_match=0`): True if written, False if one is there already."""
+
+    def delete(self, bucket: str, name: str) -> None:
+        """Remove it; nothing happens where there is none."""
+
+
+class Publisher(Protocol):
+    def publish(self, topic: str, data: bytes, attributes: Mapping[str, str]) -> None:
+        """Return only once the service has stored the message. Raises `TransientError`."""
+
+
+class UrlSigner(Protocol):
+    """V4 signed URLs."""
+
+    def put_url(self, bucket: str, name: str, *, expires_in: timedelta, headers: Mapping[str, str]) -> str:
+        """A URL for one PUT that must carry exactly these headers."""
+
+    def get_url(self, bucket: str, name: str, *, expires_in: timedelta, filename: str) -> str:
+        """A URL for GET; the browser saves the answer under `filename`."""
+
+
+class Clock(Protocol):
+    def __call__(self) -> datetime:
+        """Now, in UTC, with a time zone."""
