@@ -43,7 +43,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     background: Annotated[Color | None, msgspec.Meta(description="null is transparent")] = None
     crop: Annotated[Crop | None, msgspec.Meta(description="null keeps the photo's frame")] = None
     format: Annotated[Format, msgspec.Meta(description="mask is the 8-bit alpha alone, as PNG")] = "png"
-    max_side: Annotated[int | None, msgspec.Meta(ge=16, le=16384, description="longest side of the result, px")] = None
+    max_side: Annotated[int, msgspec.Meta(ge=16, le=16384, description="longest side of the result, px")] | None = None
 
     def __post_init__(self) -> None:
         if self.format == "jpg" and self.background is None:
