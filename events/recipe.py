@@ -33,7 +33,7 @@ class Color(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Crop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Crop to the subject, with a margin in percent of the subject's longer side."""
 
-    margin: Annotated[float, msgspec.Meta(ge=0, le=100, description="percent of the subject's longer side")] = 0.0
+    margin: Annotated[int, msgspec.Meta(ge=0, le=100, description="percent of the subject's longer side")] = 0
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -53,8 +53,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     def canonical(self) -> bytes:
         """Compact JSON with sorted keys and without defaults: equal recipes have equal bytes."""
-        given = {name: value for name, value in msgspec.to_builtins(self).items() if value != _DEFAULTS[name]}
-        return msgspec.json.encode(given, order="sorted")
+        return msgspec.json.encode(_without_defaults(self), order="sorted")
 
     def digest(self) -> str:
         """32 hex digits that name the result of this recipe, as this version of the renderer makes it."""
@@ -69,4 +68,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return {"png": "image/png", "mask": "image/png", "webp": "image/webp", "jpg": "image/jpeg"}[self.format]
 
 
-_DEFAULTS = msgspec.to_builtins(Recipe())
+def _without_defaults(value: object) -> object:
+    if not isinstance(value, msgspec.Struct):
+        return value
+    given = {
+        field.name: _without_defaults(part)
+        for field in msgspec.structs.fields(value)
+        if (part := getattr(value, field.name)) != field.default
+    }
+    config = value.__struct_config__
+    return given if config.tag_field is None else given | {config.tag_field: config.tag}

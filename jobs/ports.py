@@ -42,7 +42,13 @@ class ObjectStore(Protocol):
         """Objects whose name starts with `prefix`, in name order, from `start_offset` (a full name) on."""
 
     def create(
-        self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None
+        self,
+        bucket: str,
+        name: str,
+        data: bytes,
+        *,
+        content_type: str,
+        metadata: Mapping[str, str] | None = None,
     ) -> bool:
         """Write only if there is none (`if_generation_match=0`): True if written, False if one is there already."""
 

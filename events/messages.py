@@ -1,0 +1,215 @@
+"""Every message that crosses a process boundary: the data of each CloudEvent, as frozen types.
+
+A change that an old reader can't read is a new type with the next version at its end, never an edit.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar, Final, Literal
+
+import msgspec
+
+from events.names import JOB_ID_PATTERN, MODEL_PATTERN, TENANT_PATTERN
+from events.recipe import MAX_RECIPES, Recipe
+
+__all__ = [
+    "EVENT_TYPES",
+    "Cache",
+    "CostKind",
+    "CostRecorded",
+    "JobRequested",
+    "Lane",
+    "Message",
+    "ObjectRef",
+    "PubsubMessage",
+    "PubsubPush",
+    "Result",
+    "ResultCompleted",
+    "ResultFailed",
+    "StorageObject",
+    "Upload",
+    "WarmupRequested",
+]
+
+Tenant = Annotated[str, msgspec.Meta(pattern=TENANT_PATTERN)]
+JobId = Annotated[str, msgspec.Meta(pattern=JOB_ID_PATTERN, description="UUIDv7")]
+Model = Annotated[
+    str,
+    msgspec.Meta(pattern=MODEL_PATTERN, description="network, weights digest, precision and preprocessing version"),
+]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", description="lower-case hex")]
+Run = Annotated[int, msgspec.Meta(ge=0, description="0, then one more for each replay")]
+Seconds = Annotated[float, msgspec.Meta(ge=0)]
+Usd = Annotated[Decimal, msgspec.Meta(description="US dollars, at most nine decimals, as a string")]
+Time = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339")]
+Recipes = Annotated[tuple[Recipe, ...], msgspec.Meta(min_length=1, max_length=MAX_RECIPES)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+Lane = Literal["gpu", "cpu"]
+Cache = Literal["hit", "matte", "miss"]
+CostKind = Literal["gpu", "cpu", "function", "idle", "warmup"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The data of one of our events."""
+
+    type: ClassVar[str]
+    topics: ClassVar[tuple[str, ...]]
+
+
+class ObjectRef(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    bucket: Annotated[str, msgspec.Meta(min_length=3, max_length=222)]
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+
+
+class Upload(ObjectRef, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The exact bytes of a job: an object's generation never changes."""
+
+    generation: Annotated[int, msgspec.Meta(ge=1)]
+
+
+class JobRequested(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Compute these results of this upload."""
+
+    type: ClassVar[str] = "cutout.job.requested.v1"
+    topics: ClassVar[tuple[str, ...]] = ("jobs", "renders")
+
+    job_id: JobId
+    tenant: Tenant
+    upload: Upload
+    sha256: Sha256
+    recipes: Recipes
+    model: Model
+    lane: Lane
+    requested_at: Annotated[datetime, msgspec.Meta(tz=True, description="when the upload was complete, RFC 3339")]
+    run: Run = 0
+    timings: Annotated[
+        dict[str, Seconds],
+        msgspec.Meta(description="seconds of the stages before this message was published"),
+    ] = {}
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One finished image. Width and height in pixels."""
+
+    recipe: Recipe
+    object: ObjectRef
+    content_type: str
+    width: Annotated[int, msgspec.Meta(ge=1)]
+    height: Annotated[int, msgspec.Meta(ge=1)]
+    bytes: Annotated[int, msgspec.Meta(ge=1)]
+    cache: Annotated[Cache, msgspec.Meta(description="what the cache had: the result, the matte, or neither")]
+
+
+class ResultCompleted(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All results of a job exist."""
+
+    type: ClassVar[str] = "cutout.result.completed.v1"
+    topics: ClassVar[tuple[str, ...]] = ("results",)
+
+    job_id: JobId
+    tenant: Tenant
+    model: Model
+    results: Annotated[tuple[Result, ...], msgspec.Meta(min_length=1, max_length=MAX_RECIPES)]
+    confidence: Annotated[Share, msgspec.Meta(description="how decided the matte is, not how right")]
+    lane: Annotated[Lane | None, msgspec.Meta(description="null when nothing had to be computed")]
+    cold_start: bool
+    timings: Annotated[dict[str, Seconds], msgspec.Meta(description="seconds by stage")]
+    cost_usd: Usd
+    requested_at: Time
+    completed_at: Time
+    run: Run = 0
+
+
+class ResultFailed(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The job ended without results. `retryable` says whether a replay may work."""
+
+    type: ClassVar[str] = "cutout.result.failed.v1"
+    topics: ClassVar[tuple[str, ...]] = ("results",)
+
+    job_id: JobId
+    tenant: Tenant
+    code: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,64}$")]
+    message: str
+    retryable: bool
+    failed_at: Time
+    run: Run = 0
+
+
+class CostRecorded(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a part of a job cost. The event id is the row's id."""
+
+    type: ClassVar[str] = "cutout.cost.recorded.v1"
+    topics: ClassVar[tuple[str, ...]] = ("costs",)
+
+    occurred_at: Time
+    kind: CostKind
+    region: str
+    usd: Usd
+    price_version: str
+    gpu_seconds: Seconds = 0.0
+    vcpu_seconds: Seconds = 0.0
+    gib_seconds: Seconds = 0.0
+    job_id: JobId | None = None
+    tenant: Tenant | None = None
+    model: Model | None = None
+    recipe: Annotated[str | None, msgspec.Meta(description="the recipe's digest")] = None
+    cache: Cache | None = None
+    batch_size: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    cold_start: bool | None = None
+    megapixels: Annotated[float, msgspec.Meta(ge=0)] | None = None
+
+
+class WarmupRequested(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Someone is likely to upload soon: start a worker."""
+
+    type: ClassVar[str] = "cutout.warmup.requested.v1"
+    topics: ClassVar[tuple[str, ...]] = ("ticks", "warmups")
+
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
+    at: Time
+
+
+EVENT_TYPES: Final[tuple[type[Message], ...]] = (
+    JobRequested,
+    ResultCompleted,
+    ResultFailed,
+    CostRecorded,
+    WarmupRequested,
+)
+
+
+class StorageObject(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The part of Google's StorageObjectData that we read; 64-bit integers arrive as strings.
+
+    Source: https://github.com/googleapis/google-cloudevents, google.events.cloud.storage.v1.
+    """
+
+    bucket: Annotated[str, msgspec.Meta(min_length=3)]
+    name: Annotated[str, msgspec.Meta(min_length=1)]
+    generation: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
+    size: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
+    time_created: Time
+    content_type: str = ""
+    metadata: dict[str, str] = {}
+
+
+class PubsubMessage(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A message as Pub/Sub wraps it for push and for Eventarc.
+
+    Source: https://cloud.google.com/pubsub/docs/push#receive_push.
+    """
+
+    message_id: str
+    data: bytes = b""
+    attributes: dict[str, str] = {}
+
+
+class PubsubPush(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The body of a push request in wrapped form. `delivery_attempt` is there when dead-lettering is on."""
+
+    message: PubsubMessage
+    subscription: str = ""
+    delivery_attempt: Annotated[int, msgspec.Meta(ge=1)] | None = None

@@ -1,0 +1,53 @@
+"""All that the handlers of jobs share, put together once a process."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from jobs.records import JobRecords
+from jobs.references import References
+from jobs.removal import Removal
+from jobs.settlement import Settlement
+
+if TYPE_CHECKING:
+    from jobs.places import Buckets
+    from jobs.ports import Clock, ObjectStore, Publisher
+
+__all__ = ["JobDesk", "utc_now"]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class JobDesk:
+    """`secret` keys the content ids."""
+
+    store: ObjectStore
+    buckets: Buckets
+    secret: bytes
+    clock: Clock
+    records: JobRecords
+    references: References
+    removal: Removal
+    settlement: Settlement
+
+    @classmethod
+    def over(
+        cls, store: ObjectStore, publisher: Publisher, buckets: Buckets, *, secret: bytes, clock: Clock = utc_now
+    ) -> Self:
+        records = JobRecords(store, buckets.jobs)
+        references = References(store, buckets, clock)
+        return cls(
+            store=store,
+            buckets=buckets,
+            secret=secret,
+            clock=clock,
+            records=records,
+            references=references,
+            removal=Removal(store, records, references, buckets, clock),
+            settlement=Settlement(store, publisher, records, buckets),
+        )

@@ -1,0 +1,155 @@
+"""How a run of a job ends, as a value: the result event and what it cost. Nothing is written or sent here."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from events.envelope import job_event
+from events.messages import CostRecorded, ResultCompleted, ResultFailed
+from events.prices import Usage
+from jobs.costs import Billing
+from jobs.records import Outcome
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from events.envelope import Outgoing
+    from events.errors import CutoutError
+    from events.messages import Cache, Lane, Message, Result
+
+__all__ = ["JobRun", "Spent", "completed", "failed", "function_cost"]
+
+
+class JobRun(msgspec.Struct, frozen=True, kw_only=True):
+    """Which run of which job, and which part of the system is at it."""
+
+    job_id: str
+    tenant: str
+    run: int
+    source: str
+    traceparent: str
+
+    def outgoing(self, data: Message, topic: str, *, at: datetime, part: str = "") -> Outgoing:
+        return job_event(
+            data,
+            tenant=self.tenant,
+            job_id=self.job_id,
+            part=part,
+            run=self.run,
+            source=self.source,
+            time=at,
+            traceparent=self.traceparent,
+        ).outgoing(topic)
+
+
+class Spent(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run of a job used, and how it is billed."""
+
+    usage: Usage
+    billing: Billing
+    batch_size: int | None = None
+    cold_start: bool | None = None
+    megapixels: float | None = None
+
+
+def completed(
+    run: JobRun,
+    *,
+    at: datetime,
+    results: tuple[Result, ...],
+    model: str,
+    lane: Lane | None,
+    confidence: float,
+    timings: dict[str, float],
+    requested_at: datetime,
+    spent: Spent,
+) -> Outcome:
+    """The completed event, and one cost record for each recipe: together they cost what the run cost."""
+    costs = [
+        _cost(run, spent, spent.usage / len(results), at=at, model=model, recipe=r.recipe.digest(), cache=r.cache)
+        for r in results
+    ]
+    total = sum((cost.usd for cost in costs), Decimal(0))
+    event = ResultCompleted(
+        job_id=run.job_id,
+        tenant=run.tenant,
+        model=model,
+        results=results,
+        confidence=confidence,
+        lane=lane,
+        cold_start=bool(spent.cold_start),
+        timings=timings,
+        cost_usd=total,
+        requested_at=requested_at,
+        completed_at=at,
+        run=run.run,
+    )
+    told = [run.outgoing(event, "results", at=at)]
+    told += [run.outgoing(cost, "costs", at=at, part=f"{cost.kind}:{cost.recipe}") for cost in costs]
+    return Outcome(messages=tuple(told), ended_at=at, nano_usd=_nano(total))
+
+
+def failed(
+    run: JobRun, error: CutoutError, *, at: datetime, model: str | None = None, spent: Spent | None = None
+) -> Outcome:
+    """The failed event, and a cost record where the attempt cost something."""
+    event = ResultFailed(
+        job_id=run.job_id,
+        tenant=run.tenant,
+        code=error.code,
+        message=error.message,
+        retryable=error.retryable,
+        failed_at=at,
+        run=run.run,
+    )
+    told = [run.outgoing(event, "results", at=at)]
+    total = Decimal(0)
+    if spent is not None:
+        cost = _cost(run, spent, spent.usage, at=at, model=model)
+        told.append(run.outgoing(cost, "costs", at=at, part=f"{cost.kind}:failed"))
+        total = cost.usd
+    return Outcome(messages=tuple(told), ended_at=at, nano_usd=_nano(total))
+
+
+def function_cost(run: JobRun, spent: Spent, *, at: datetime, model: str) -> Outgoing:
+    """What a function cost that only passed a job on; its part of the id is the function's name."""
+    return run.outgoing(
+        _cost(run, spent, spent.usage, at=at, model=model), "costs", at=at, part=f"function:{run.source}"
+    )
+
+
+def _cost(
+    run: JobRun,
+    spent: Spent,
+    usage: Usage,
+    *,
+    at: datetime,
+    model: str | None,
+    recipe: str | None = None,
+    cache: Cache | None = None,
+) -> CostRecorded:
+    return CostRecorded(
+        occurred_at=at,
+        kind=spent.billing.kind,
+        region=spent.billing.region,
+        usd=spent.billing.price(usage),
+        price_version=spent.billing.prices.version,
+        gpu_seconds=round(usage.gpu_seconds, 9),
+        vcpu_seconds=round(usage.vcpu_seconds, 9),
+        gib_seconds=round(usage.gib_seconds, 9),
+        job_id=run.job_id,
+        tenant=run.tenant,
+        model=model,
+        recipe=recipe,
+        cache=cache,
+        batch_size=spent.batch_size,
+        cold_start=spent.cold_start,
+        megapixels=spent.megapixels,
+    )
+
+
+def _nano(usd: Decimal) -> int:
+    return int(usd.scaleb(9))

@@ -1,0 +1,286 @@
+"""One job from message to outcome, as the worker and `render` do it; they differ only in where a matte comes from.
+
+The order makes a crash at any line harmless: matte (with its cost in the metadata), results, `done.json` (the whole
+outcome), events, acknowledgement. Every write is create-only, so a second delivery goes on from what exists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+
+from events.errors import ContentMismatchError, NoForegroundError, PermanentError, TooLargeError
+from events.ids import content_id
+from events.trace import child_traceparent
+from imaging.decode import decode
+from imaging.matte import confidence, decode_matte, encode_matte, has_foreground
+from imaging.render import Renderer
+from jobs.cache import Content, confidence_of, look_up, result_of, result_status
+from jobs.costs import usage_from_metadata, usage_to_metadata
+from jobs.outcome import JobRun, Spent, completed, failed
+from jobs.ports import ObjectStat
+from jobs.single_flight import SingleFlight
+from jobs.timing import Stopwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from events.envelope import Event
+    from events.messages import Cache, JobRequested, Result
+    from events.prices import Usage
+    from events.recipe import Recipe
+    from imaging.decode import Photo
+    from imaging.inspection import Limits
+    from jobs.busy import BusyClock, Share
+    from jobs.cache import Found
+    from jobs.costs import Billing
+    from jobs.desk import JobDesk
+
+__all__ = ["ComputedMatte", "MatteSource", "Processor"]
+
+_NO_FOREGROUND: Final = "nothing in this photo stands out from its background"
+
+
+class ComputedMatte(NamedTuple):
+    """`alpha` is (H, W) uint8 at the photo's size; `batch_size` photos went through the network together."""
+
+    alpha: NDArray[np.uint8]
+    batch_size: int
+
+
+class MatteSource(Protocol):
+    """Where the matte of a photo comes from when none is stored."""
+
+    @property
+    def model(self) -> str:
+        """Names the mattes that this source makes."""
+
+    def compute(self, photo: Photo, job: JobRequested, *, alone: bool, watch: Stopwatch) -> ComputedMatte:
+        """Raises a `CutoutError`. `alone` keeps the photo out of batches: it may be what broke an earlier one."""
+
+    def cold_start(self, job: JobRequested) -> bool:
+        """Whether this job waited for the process to start."""
+
+
+class _Matte(NamedTuple):
+    alpha: NDArray[np.uint8]
+    metadata: Mapping[str, str]
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What one attempt at a job has come to know."""
+
+    event: Event[JobRequested]
+    run: JobRun
+    content: Content
+    share: Share
+    alone: bool
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    earlier: Usage | None = None
+    batch_size: int | None = None
+    megapixels: float | None = None
+
+    @property
+    def job(self) -> JobRequested:
+        return self.event.data
+
+    @property
+    def recipes(self) -> tuple[Recipe, ...]:
+        return tuple(dict.fromkeys(self.job.recipes))
+
+
+class Processor:
+    """Does jobs; thread-safe. `source` names the component in the events that it sends."""
+
+    def __init__(
+        self, desk: JobDesk, mattes: MatteSource, *, billing: Billing, busy: BusyClock, source: str, limits: Limits
+    ) -> None:
+        self._desk = desk
+        self._mattes = mattes
+        self._billing = billing
+        self._busy = busy
+        self._source = source
+        self._limits = limits
+        self._jobs: SingleFlight[None] = SingleFlight()
+        self._computing: SingleFlight[_Matte] = SingleFlight()
+
+    def process(self, event: Event[JobRequested], *, attempt: int = 1) -> None:
+        """Return once everything about the job is durable and told; a permanent failure is such an end too.
+
+        Whatever is raised means: deliver the message again later.
+        """
+        job = event.data
+        self._jobs.do((job.tenant, job.job_id, job.run), lambda: self._process(event, attempt))
+
+    def _process(self, event: Event[JobRequested], attempt: int) -> None:
+        job = event.data
+        run = JobRun(
+            job_id=job.job_id,
+            tenant=job.tenant,
+            run=job.run,
+            source=self._source,
+            traceparent=child_traceparent(event.traceparent),
+        )
+        state = self._desk.records.state(run.tenant, run.job_id)
+        if state.state == "deleted" or self._desk.settlement.retell(run, state):
+            return
+        content = Content(
+            tenant=job.tenant,
+            content_id=content_id(self._desk.secret, job.tenant, job.sha256),
+            model=self._mattes.model,
+        )
+        with self._busy.share() as share:
+            work = _Attempt(event=event, run=run, content=content, share=share, alone=attempt > 1)
+            self._count_waiting(work)
+            try:
+                self._finish(work)
+            except PermanentError as error:
+                outcome = failed(run, error, at=self._desk.clock(), model=content.model, spent=self._spent(work))
+                self._desk.settlement.fail(run, outcome)
+
+    def _count_waiting(self, work: _Attempt) -> None:
+        for stage, seconds in work.job.timings.items():
+            work.watch.add(stage, seconds)
+        work.watch.add("queue", (self._desk.clock() - work.event.time).total_seconds())
+
+    def _finish(self, work: _Attempt) -> None:
+        with work.watch.stage("lookup"):
+            found = look_up(self._desk.store, self._desk.buckets, work.content, work.recipes)
+        results = self._all_stored(work, found) or self._make(work, found)
+        outcome = completed(
+            work.run,
+            at=self._desk.clock(),
+            results=results.results,
+            model=work.content.model,
+            lane=work.job.lane,
+            confidence=results.confidence,
+            timings=work.watch.seconds,
+            requested_at=work.job.requested_at,
+            spent=self._spent(work),
+        )
+        if self._desk.records.state(work.run.tenant, work.run.job_id).state == "deleted":
+            self._desk.removal.remove(work.run.tenant, work.run.job_id)
+            return
+        self._desk.settlement.complete(work.run, outcome)
+
+    def _all_stored(self, work: _Attempt, found: Found) -> _Results | None:
+        """The results of an attempt that died between its last result and `done.json`, or of another job."""
+        if len(found.results) < len(work.recipes):
+            return None
+        stored = tuple(self._stored(work, recipe, found.results[recipe]) for recipe in work.recipes)
+        if any(result.cache == "miss" for result in stored):
+            matte = self._desk.store.stat(self._desk.buckets.mattes, work.content.matte)
+            self._own_matte(work, {} if matte is None else matte.metadata)
+        return _Results(stored, confidence_of(list(found.results.values())))
+
+    def _make(self, work: _Attempt, found: Found) -> _Results:
+        with work.watch.stage("download"):
+            data = self._download(work.job)
+        with work.watch.stage("decode"):
+            photo = decode(data, self._limits)
+        height, width = photo.rgb.shape[:2]
+        work.megapixels = round(width * height / 1e6, 3)
+        matte = self._computing.do(work.content.matte, lambda: self._matte(work, photo, found))
+        own = self._own_matte(work, matte.metadata)
+        if not has_foreground(matte.alpha):
+            raise NoForegroundError(_NO_FOREGROUND)
+        sureness = confidence(matte.alpha)
+        renderer = Renderer(photo, matte.alpha)
+        results = tuple(
+            self._result(work, recipe, found, renderer, cache="miss" if own else "matte", confidence=sureness)
+            for recipe in work.recipes
+        )
+        return _Results(results, sureness)
+
+    def _own_matte(self, work: _Attempt, metadata: Mapping[str, str]) -> bool:
+        """Whether this job computed the matte; if an earlier attempt did, its cost is taken over."""
+        if metadata.get("job-id") != work.run.job_id:
+            return False
+        if work.batch_size is None:
+            work.earlier = usage_from_metadata(metadata)
+            work.batch_size = int(metadata.get("batch-size", "1"))
+        return True
+
+    def _download(self, job: JobRequested) -> bytes:
+        data = bytearray()
+        upload = job.upload
+        for chunk in self._desk.store.stream(upload.bucket, upload.name, generation=upload.generation):
+            data += chunk
+            if len(data) > self._limits.max_bytes:
+                raise TooLargeError(f"the upload has more than {self._limits.max_bytes} bytes")
+        if hashlib.sha256(data).hexdigest() != job.sha256:
+            raise ContentMismatchError("the upload's bytes are not those that the job was made for")
+        return bytes(data)
+
+    def _matte(self, work: _Attempt, photo: Photo, found: Found) -> _Matte:
+        """The stored matte, or a new one, which is stored before anybody uses it."""
+        store, bucket, name = self._desk.store, self._desk.buckets.mattes, work.content.matte
+        if found.matte is not None:
+            with work.watch.stage("download"):
+                stored = store.read(bucket, name)
+            if stored is not None:
+                return _Matte(decode_matte(stored.data), stored.stat.metadata)
+        made = self._mattes.compute(photo, work.job, alone=work.alone, watch=work.watch)
+        work.batch_size = made.batch_size
+        metadata = {
+            "job-id": work.run.job_id,
+            "batch-size": str(made.batch_size),
+            "computed-at": self._desk.clock().isoformat(),
+            **usage_to_metadata(self._billing.usage(work.share.seconds)),
+        }
+        with work.watch.stage("store_matte"):
+            data = encode_matte(made.alpha)
+            store.create(bucket, name, data, content_type="image/png", metadata=metadata)
+        return _Matte(made.alpha, metadata)
+
+    def _result(
+        self, work: _Attempt, recipe: Recipe, found: Found, renderer: Renderer, *, cache: Cache, confidence: float
+    ) -> Result:
+        if recipe in found.results:
+            return self._stored(work, recipe, found.results[recipe])
+        with work.watch.stage("render"):
+            rendering = renderer.render(recipe)
+        metadata = {
+            "job-id": work.run.job_id,
+            "cache": cache,
+            "confidence": repr(round(confidence, 6)),
+            "width": str(rendering.width),
+            "height": str(rendering.height),
+        }
+        name = work.content.result(recipe)
+        bucket = self._desk.buckets.results
+        with work.watch.stage("store_results"):
+            self._desk.store.create(
+                bucket, name, rendering.data, content_type=rendering.content_type, metadata=metadata
+            )
+        stat = ObjectStat(
+            name=name,
+            size=len(rendering.data),
+            generation=0,
+            content_type=rendering.content_type,
+            metadata=metadata,
+        )
+        return result_of(recipe, bucket, stat, cache)
+
+    def _stored(self, work: _Attempt, recipe: Recipe, stat: ObjectStat) -> Result:
+        return result_of(recipe, self._desk.buckets.results, stat, result_status(stat, work.run.job_id))
+
+    def _spent(self, work: _Attempt) -> Spent:
+        usage = self._billing.usage(work.share.seconds)
+        return Spent(
+            usage=usage if work.earlier is None else usage + work.earlier,
+            billing=self._billing,
+            batch_size=work.batch_size,
+            cold_start=self._mattes.cold_start(work.job),
+            megapixels=work.megapixels,
+        )
+
+
+class _Results(NamedTuple):
+    results: tuple[Result, ...]
+    confidence: float

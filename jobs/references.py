@@ -1,0 +1,56 @@
+"""Which jobs use which content, so that deleting one job takes nothing from another.
+
+A job first writes its reference and only then looks at the cache. A removal first puts up a notice, then counts the
+references: a job that comes too late to be counted sees the notice and comes back later.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from events.errors import TransientError
+from events.names import reference_name, reference_prefix
+
+if TYPE_CHECKING:
+    from jobs.places import Buckets
+    from jobs.ports import Clock, ObjectStore
+
+__all__ = ["References"]
+
+_NOTICE: Final = "~removal"
+_STALE: Final = timedelta(minutes=5)
+"""A removal takes seconds: an older notice was left by one that died, and counts no more."""
+
+
+class References:
+    def __init__(self, store: ObjectStore, buckets: Buckets, clock: Clock) -> None:
+        self._store = store
+        self._buckets = buckets
+        self._clock = clock
+
+    def add(self, tenant: str, content: str, job_id: str) -> None:
+        """Raises `TransientError` while that content is being removed."""
+        self._store.create(self._buckets.jobs, reference_name(tenant, content, job_id), b"", content_type="text/plain")
+        if self._notice_stands(tenant, content):
+            raise TransientError("this photo is being deleted at this moment; try again in a minute")
+
+    def release(self, tenant: str, content: str, job_id: str) -> None:
+        """Take the job's reference back; with the last one goes all that was computed from the content."""
+        prefix = reference_prefix(tenant, content)
+        notice = f"{prefix}{_NOTICE}"
+        now = self._clock()
+        self._store.create(self._buckets.jobs, notice, b"", content_type="text/plain", metadata={"at": now.isoformat()})
+        self._store.delete(self._buckets.jobs, reference_name(tenant, content, job_id))
+        if not [stat for stat in self._store.list(self._buckets.jobs, prefix) if stat.name != notice]:
+            for bucket in (self._buckets.results, self._buckets.mattes):
+                for stat in self._store.list(bucket, f"{tenant}/{content}/"):
+                    self._store.delete(bucket, stat.name)
+        self._store.delete(self._buckets.jobs, notice)
+
+    def _notice_stands(self, tenant: str, content: str) -> bool:
+        stat = self._store.stat(self._buckets.jobs, f"{reference_prefix(tenant, content)}{_NOTICE}")
+        if stat is None:
+            return False
+        written = datetime.fromisoformat(stat.metadata.get("at", "1970-01-01T00:00:00+00:00"))
+        return self._clock() - written < _STALE

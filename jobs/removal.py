@@ -1,0 +1,38 @@
+"""Taking a job back: its upload, and whatever no other job of the tenant uses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from events.names import upload_name
+from jobs.records import Deleted, Queued
+
+if TYPE_CHECKING:
+    from jobs.places import Buckets
+    from jobs.ports import Clock, ObjectStore
+    from jobs.records import JobRecords
+    from jobs.references import References
+
+__all__ = ["Removal"]
+
+
+class Removal:
+    def __init__(
+        self, store: ObjectStore, records: JobRecords, references: References, buckets: Buckets, clock: Clock
+    ) -> None:
+        self._store = store
+        self._records = records
+        self._references = references
+        self._buckets = buckets
+        self._clock = clock
+
+    def remove(self, tenant: str, job_id: str) -> None:
+        """Mark the job as deleted, so that whoever works on it stops, then remove what is only its own.
+
+        May be repeated, and is by those who find the mark on a job that they have just worked on.
+        """
+        self._records.create(tenant, job_id, "deleted", Deleted(deleted_at=self._clock()))
+        self._store.delete(self._buckets.uploads, upload_name(tenant, job_id))
+        queued = self._records.read(tenant, job_id, "queued", Queued)
+        if queued is not None:
+            self._references.release(tenant, queued.content_id, job_id)
