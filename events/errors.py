@@ -8,16 +8,22 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "ConflictError",
     "ContentMismatchError",
     "CorruptImageError",
     "CutoutError",
+    "DailyCapError",
+    "ForbiddenError",
     "InvalidMessageError",
+    "MatteMissingError",
     "NoForegroundError",
+    "NotFoundError",
     "PermanentError",
     "PolyglotError",
     "TooLargeError",
     "TooManyPixelsError",
     "TransientError",
+    "UnauthorizedError",
     "UnsupportedFormatError",
     "UnsupportedRecipeError",
     "UploadMissingError",
@@ -40,6 +46,12 @@ class TransientError(CutoutError):
     """Something outside the job failed; the same job may work later."""
 
     code = "temporarily_unavailable"
+
+
+class MatteMissingError(TransientError, LookupError):
+    """The matte that a job was to be rendered from is gone; the job needs a worker with a network."""
+
+    code = "matte_missing"
 
 
 class PermanentError(CutoutError):
@@ -110,3 +122,33 @@ class ContentMismatchError(PermanentError, ValueError):
     """The bytes read are not those that the job was made for."""
 
     code = "content_mismatch"
+
+
+class UnauthorizedError(PermanentError):
+    """No key or token was given, or one that is none of ours."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(PermanentError):
+    """A valid key or token, but not for this."""
+
+    code = "forbidden"
+
+
+class NotFoundError(PermanentError, LookupError):
+    """There is no such job."""
+
+    code = "not_found"
+
+
+class ConflictError(PermanentError):
+    """The job is not in a state that allows this."""
+
+    code = "conflict"
+
+
+class DailyCapError(PermanentError):
+    """The tenant has spent what it may spend today."""
+
+    code = "daily_cap_reached"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from events.envelope import job_event
+from events.envelope import decode, job_event
 from events.messages import CostRecorded, ResultCompleted, ResultFailed
 from events.prices import Usage
 from jobs.costs import Billing
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from events.errors import CutoutError
     from events.messages import Cache, Lane, Message, Result
 
-__all__ = ["JobRun", "Spent", "completed", "failed", "function_cost"]
+__all__ = ["JobRun", "Spent", "completed", "failed", "function_cost", "told_result"]
 
 
 class JobRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,11 +114,19 @@ def failed(
     return Outcome(messages=tuple(told), ended_at=at, nano_usd=_nano(total))
 
 
-def function_cost(run: JobRun, spent: Spent, *, at: datetime, model: str) -> Outgoing:
+def function_cost(run: JobRun, spent: Spent, *, at: datetime) -> Outgoing:
     """What a function cost that only passed a job on; its part of the id is the function's name."""
-    return run.outgoing(
-        _cost(run, spent, spent.usage, at=at, model=model), "costs", at=at, part=f"function:{run.source}"
-    )
+    cost = _cost(run, spent, spent.usage, at=at, model=None)
+    return run.outgoing(cost, "costs", at=at, part=f"function:{run.source}")
+
+
+def told_result(outcome: Outcome) -> ResultCompleted | ResultFailed:
+    """What the result event among the messages of an outcome says."""
+    message = next(message for message in outcome.messages if message.topic == "results")
+    data = decode(message.data, message.attributes, ResultCompleted, ResultFailed).data
+    if not isinstance(data, ResultCompleted | ResultFailed):
+        raise TypeError(f"an outcome told a {data.type}")
+    return data
 
 
 def _cost(

@@ -7,42 +7,60 @@ outcome), events, acknowledgement. Every write is create-only, so a second deliv
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from events.errors import ContentMismatchError, NoForegroundError, PermanentError, TooLargeError
+from events.errors import ContentMismatchError, NoForegroundError, PermanentError
 from events.ids import content_id
 from events.trace import child_traceparent
 from imaging.decode import decode
+from imaging.limits import DEFAULT_LIMITS
 from imaging.matte import confidence, decode_matte, encode_matte, has_foreground
 from imaging.render import Renderer
+from jobs.busy import BusyClock
 from jobs.cache import Content, confidence_of, look_up, result_of, result_status
 from jobs.costs import usage_from_metadata, usage_to_metadata
-from jobs.outcome import JobRun, Spent, completed, failed
+from jobs.outcome import JobRun, Spent, completed, failed, told_result
 from jobs.ports import ObjectStat
 from jobs.single_flight import SingleFlight
 from jobs.timing import Stopwatch
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
     from events.envelope import Event
-    from events.messages import Cache, JobRequested, Result
+    from events.messages import Cache, JobRequested, Result, ResultCompleted, ResultFailed
     from events.prices import Usage
     from events.recipe import Recipe
-    from imaging.decode import Photo
-    from imaging.inspection import Limits
-    from jobs.busy import BusyClock, Share
+    from imaging.limits import Limits
+    from imaging.photo import Photo
+    from jobs.busy import Share
     from jobs.cache import Found
     from jobs.costs import Billing
     from jobs.desk import JobDesk
+    from jobs.records import Outcome
 
-__all__ = ["ComputedMatte", "MatteSource", "Processor"]
+__all__ = ["ComputedMatte", "Ended", "MatteSource", "Processor"]
 
+_LOG: Final = logging.getLogger(__name__)
 _NO_FOREGROUND: Final = "nothing in this photo stands out from its background"
+
+
+class Ended(NamedTuple):
+    """How a job ended, for whoever watches: what was told, seconds by stage, the batch its matte came from."""
+
+    job: JobRequested
+    result: ResultCompleted | ResultFailed
+    stages: dict[str, float]
+    batch_size: int | None
+
+
+def _nobody(_ended: Ended) -> None:
+    """The observer of a process that watches nothing."""
 
 
 class ComputedMatte(NamedTuple):
@@ -98,14 +116,22 @@ class Processor:
     """Does jobs; thread-safe. `source` names the component in the events that it sends."""
 
     def __init__(
-        self, desk: JobDesk, mattes: MatteSource, *, billing: Billing, busy: BusyClock, source: str, limits: Limits
+        self,
+        desk: JobDesk,
+        mattes: MatteSource,
+        *,
+        billing: Billing,
+        source: str,
+        limits: Limits = DEFAULT_LIMITS,
+        on_end: Callable[[Ended], None] = _nobody,
     ) -> None:
         self._desk = desk
         self._mattes = mattes
         self._billing = billing
-        self._busy = busy
+        self._busy = BusyClock()
         self._source = source
         self._limits = limits
+        self._on_end = on_end
         self._jobs: SingleFlight[None] = SingleFlight()
         self._computing: SingleFlight[_Matte] = SingleFlight()
 
@@ -141,7 +167,7 @@ class Processor:
                 self._finish(work)
             except PermanentError as error:
                 outcome = failed(run, error, at=self._desk.clock(), model=content.model, spent=self._spent(work))
-                self._desk.settlement.fail(run, outcome)
+                self._tell_observer(work, self._desk.settlement.fail(run, outcome))
 
     def _count_waiting(self, work: _Attempt) -> None:
         for stage, seconds in work.job.timings.items():
@@ -166,7 +192,13 @@ class Processor:
         if self._desk.records.state(work.run.tenant, work.run.job_id).state == "deleted":
             self._desk.removal.remove(work.run.tenant, work.run.job_id)
             return
-        self._desk.settlement.complete(work.run, outcome)
+        self._tell_observer(work, self._desk.settlement.complete(work.run, outcome))
+
+    def _tell_observer(self, work: _Attempt, outcome: Outcome) -> None:
+        try:
+            self._on_end(Ended(work.job, told_result(outcome), work.watch.seconds, work.batch_size))
+        except Exception:  # noqa: BLE001  # a failing observer never fails a job
+            _LOG.exception("observer_failed", extra={"job_id": work.run.job_id})
 
     def _all_stored(self, work: _Attempt, found: Found) -> _Results | None:
         """The results of an attempt that died between its last result and `done.json`, or of another job."""
@@ -211,8 +243,7 @@ class Processor:
         upload = job.upload
         for chunk in self._desk.store.stream(upload.bucket, upload.name, generation=upload.generation):
             data += chunk
-            if len(data) > self._limits.max_bytes:
-                raise TooLargeError(f"the upload has more than {self._limits.max_bytes} bytes")
+            self._limits.check_bytes(len(data))
         if hashlib.sha256(data).hexdigest() != job.sha256:
             raise ContentMismatchError("the upload's bytes are not those that the job was made for")
         return bytes(data)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 import msgspec
 
 from events.envelope import Outgoing
-from events.messages import JobId, Lane, Recipes, Sha256, Tenant, Time, Upload
+from events.messages import JobId, Lane, Sha256, Tenant, Time, Upload
 from events.names import job_prefix, record_name
 from events.validation import decode_json
 
@@ -35,7 +35,6 @@ class AwaitingUpload(msgspec.Struct, frozen=True, kw_only=True):
     job_id: JobId
     tenant: Tenant
     token_sha256: Sha256
-    recipes: Recipes
     created_at: Time
     source_job_id: JobId | None = None
 

@@ -35,6 +35,12 @@ class References:
         if self._notice_stands(tenant, content):
             raise TransientError("this photo is being deleted at this moment; try again in a minute")
 
+    def jobs(self, tenant: str, content: str) -> list[str]:
+        """The jobs that use this content, oldest first."""
+        prefix = reference_prefix(tenant, content)
+        names = (stat.name.removeprefix(prefix) for stat in self._store.list(self._buckets.jobs, prefix))
+        return [name for name in names if name != _NOTICE]
+
     def release(self, tenant: str, content: str, job_id: str) -> None:
         """Take the job's reference back; with the last one goes all that was computed from the content."""
         prefix = reference_prefix(tenant, content)

@@ -28,11 +28,13 @@ class Settlement:
         self._records = records
         self._buckets = buckets
 
-    def complete(self, run: JobRun, outcome: Outcome) -> None:
-        self._settle(run, "done", outcome)
+    def complete(self, run: JobRun, outcome: Outcome) -> Outcome:
+        """End the job with results; the outcome that was stored first is the one told, and returned."""
+        return self._settle(run, "done", outcome)
 
-    def fail(self, run: JobRun, outcome: Outcome) -> None:
-        self._settle(run, f"failed-{run.run}", outcome)
+    def fail(self, run: JobRun, outcome: Outcome) -> Outcome:
+        """End this run of the job without results; likewise."""
+        return self._settle(run, f"failed-{run.run}", outcome)
 
     def retell(self, run: JobRun, state: JobState) -> bool:
         """Tell the outcome that the job, or this run of it, already has. False if it has none yet."""
@@ -48,8 +50,10 @@ class Settlement:
         for message in messages:
             self._publisher.publish(message.topic, message.data.encode(), message.attributes)
 
-    def _settle(self, run: JobRun, record: str, outcome: Outcome) -> None:
-        self._tell(run, self._records.create_or_read(run.tenant, run.job_id, record, outcome))
+    def _settle(self, run: JobRun, record: str, outcome: Outcome) -> Outcome:
+        first = self._records.create_or_read(run.tenant, run.job_id, record, outcome)
+        self._tell(run, first)
+        return first
 
     def _tell(self, run: JobRun, outcome: Outcome) -> None:
         if outcome.nano_usd:

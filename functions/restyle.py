@@ -1,0 +1,105 @@
+"""`POST /jobs`: another effect for a photo that was already uploaded, as a new job."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from events.errors import ConflictError, ForbiddenError
+from events.ids import new_job_id
+from events.messages import JobId, Recipes
+from events.trace import child_traceparent
+from functions.jobs_access import held_job, open_job
+from functions.web import answer, bearer_token, body, origin_of
+from jobs.dispatch import Order
+from jobs.outcome import JobRun
+from jobs.records import Queued
+
+if TYPE_CHECKING:
+    import flask
+
+    from events.messages import Upload
+    from functions.admission import Admission
+    from functions.tenants import Tenants
+    from jobs.desk import JobDesk
+    from jobs.dispatch import Dispatch
+    from jobs.meter import Meter
+
+__all__ = ["Restyle", "RestyleRequest"]
+
+
+class RestyleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    source_job_id: JobId
+    recipes: Recipes
+
+
+class Restyle:
+    def __init__(
+        self,
+        desk: JobDesk,
+        admission: Admission,
+        tenants: Tenants,
+        dispatch: Dispatch,
+        *,
+        public_url: str,
+        meter: Meter,
+    ) -> None:
+        self._desk = desk
+        self._admission = admission
+        self._tenants = tenants
+        self._dispatch = dispatch
+        self._public_url = public_url
+        self._meter = meter
+
+    def __call__(self, request: flask.Request) -> flask.Response:
+        tenant = self._admission.admit(request)
+        wanted = body(request, RestyleRequest)
+        source = held_job(
+            self._desk.records,
+            self._tenants,
+            job_id=wanted.source_job_id,
+            token=bearer_token(request),
+            origin=origin_of(request),
+        )
+        if source.tenant != tenant.name:
+            raise ForbiddenError("the source job belongs to another storefront")
+        queued = self._desk.records.read(source.tenant, source.job_id, "queued", Queued)
+        if queued is None:
+            raise ConflictError(f"the source job is {source.state.state}: its photo was not accepted (yet)")
+        upload = self._upload(source.tenant, queued)
+        now = self._desk.clock()
+        run = JobRun(
+            job_id=new_job_id(now),
+            tenant=tenant.name,
+            run=0,
+            source="restyle",
+            traceparent=child_traceparent(request.headers.get("traceparent")),
+        )
+        token = open_job(
+            self._desk.records, tenant=tenant.name, job_id=run.job_id, now=now, source_job_id=source.job_id
+        )
+        order = Order(
+            upload=upload, sha256=queued.sha256, recipes=tuple(dict.fromkeys(wanted.recipes)), requested_at=now
+        )
+        with self._meter.measure() as spent:
+            cache = self._dispatch.dispatch(run, order, spent=spent, timings={})
+        status_url = f"{self._public_url}/jobs/{run.job_id}"
+        view = {"job_id": run.job_id, "token": token, "status_url": status_url, "state": "queued"}
+        return answer(view, HTTPStatus.ACCEPTED, {"Location": status_url, "X-Cache-Status": cache})
+
+    def _upload(self, tenant: str, queued: Queued) -> Upload:
+        """The source's upload, or, where it was a hit without one, that of another job with the same photo."""
+        others = (
+            self._desk.records.read(tenant, job_id, "queued", Queued)
+            for job_id in self._desk.references.jobs(tenant, queued.content_id)
+        )
+        for candidate in (queued, *others):
+            if candidate is not None and candidate.upload is not None and self._stands(candidate.upload):
+                return candidate.upload
+        raise ConflictError("the photo is no longer kept: upload it again")
+
+    def _stands(self, upload: Upload) -> bool:
+        stat = self._desk.store.stat(upload.bucket, upload.name)
+        return stat is not None and stat.generation == upload.generation

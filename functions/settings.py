@@ -1,0 +1,75 @@
+"""What the functions read from the environment, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from cloud.environment import Environment
+from events.names import MODEL_PATTERN
+from functions.job_status import Expectation
+from functions.tenants import Tenant
+from jobs.costs import Billing
+from jobs.places import Buckets
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from events.messages import CostKind
+
+__all__ = ["Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of all functions; each deployment sets all of them, so that none can be forgotten."""
+
+    project: str
+    region: str
+    buckets: Buckets
+    content_secret: bytes
+    model: str
+    tenants: tuple[Tenant, ...]
+    public_url: str
+    signing_account: str
+    signing_key_file: str
+    storage_url: str
+    expected: Expectation
+    vcpus: float
+    gib: float
+    log_format: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Raises `SettingsError` naming every variable that is missing or wrong."""
+        env = Environment(environ)
+        settings = cls(
+            project=env.text("PROJECT"),
+            region=env.text("REGION"),
+            buckets=Buckets(
+                uploads=env.text("UPLOADS_BUCKET"),
+                mattes=env.text("MATTES_BUCKET"),
+                results=env.text("RESULTS_BUCKET"),
+                jobs=env.text("JOBS_BUCKET"),
+            ),
+            content_secret=env.secret_bytes("CONTENT_SECRET"),
+            model=env.text("MODEL", pattern=MODEL_PATTERN),
+            tenants=env.json("TENANTS", tuple[Tenant, ...]),
+            public_url=env.text("PUBLIC_URL").rstrip("/"),
+            signing_account=env.text("SIGNING_ACCOUNT", default=""),
+            signing_key_file=env.text("SIGNING_KEY_FILE", default=""),
+            storage_url=env.text("STORAGE_URL", default=""),
+            expected=Expectation(
+                cold_start=env.number("EXPECTED_COLD_START_SECONDS", default=20.0, minimum=0),
+                network=env.number("EXPECTED_NETWORK_SECONDS", default=2.0, minimum=0),
+                render=env.number("EXPECTED_RENDER_SECONDS", default=1.0, minimum=0),
+            ),
+            vcpus=env.number("FUNCTION_VCPUS", default=1.0, minimum=0.08),
+            gib=env.number("FUNCTION_GIB", default=1.0, minimum=0.125),
+            log_format=env.choice("LOG_FORMAT", ("json", "text"), default="json"),
+        )
+        env.check()
+        return settings
+
+    def billing(self, kind: CostKind) -> Billing:
+        return Billing(kind=kind, plan="function", region=self.region, vcpus=self.vcpus, gib=self.gib)

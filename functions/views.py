@@ -1,0 +1,60 @@
+"""What the public API tells of a job."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from events.messages import Cache, Result, ResultCompleted, ResultFailed
+    from jobs.ports import UrlSigner
+
+__all__ = ["RESULT_URL_LIFE", "done_view", "failed_view", "overall_cache"]
+
+RESULT_URL_LIFE: Final = timedelta(hours=1)
+
+
+def overall_cache(results: Iterable[Result]) -> Cache:
+    """The dearest answer that any of a job's results needed."""
+    answers = {result.cache for result in results}
+    return "miss" if "miss" in answers else "matte" if "matte" in answers else "hit"
+
+
+def done_view(completed: ResultCompleted, signer: UrlSigner, *, now: datetime) -> dict[str, object]:
+    """The results, each behind a signed URL that is valid for an hour."""
+    expires = now + RESULT_URL_LIFE
+    results = [
+        {
+            "recipe": result.recipe,
+            "url": signer.get_url(
+                result.object.bucket,
+                result.object.name,
+                expires_in=RESULT_URL_LIFE,
+                filename=f"cutout-{index}.{result.recipe.extension}",
+            ),
+            "expires_at": expires,
+            "content_type": result.content_type,
+            "width": result.width,
+            "height": result.height,
+            "bytes": result.bytes,
+            "cache": result.cache,
+        }
+        for index, result in enumerate(completed.results, start=1)
+    ]
+    return {
+        "state": "done",
+        "stage": "done",
+        "cache": overall_cache(completed.results),
+        "confidence": completed.confidence,
+        "timings": completed.timings,
+        "cost_usd": completed.cost_usd,
+        "results": results,
+    }
+
+
+def failed_view(failed: ResultFailed) -> dict[str, object]:
+    error = {"code": failed.code, "message": failed.message, "retryable": failed.retryable}
+    return {"state": "failed", "stage": "failed", "error": error}

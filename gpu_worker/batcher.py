@@ -1,0 +1,136 @@
+"""One thread that owns the network, and the batches it makes of photos that arrive together."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float32]
+
+__all__ = ["BatchResult", "Batcher"]
+
+
+class BatchResult(NamedTuple):
+    """`matte` is what the network made of one input; `batch_size` inputs went through it together."""
+
+    matte: Array
+    batch_size: int
+
+
+@dataclass(slots=True, eq=False)
+class _Item:
+    value: Array
+    alone: bool
+    future: Future[BatchResult] = field(default_factory=Future)
+
+
+class Batcher:
+    """Feeds `infer` from any number of threads.
+
+    A photo waits for company at most `window` seconds, and only while another one is announced: with nothing else
+    in flight it runs at once. While the network is busy, whatever arrives forms the next batch. A batch that fails is
+    split in halves, down to single photos, so that one photo never fails another.
+    """
+
+    def __init__(
+        self,
+        infer: Callable[[Sequence[Array]], list[Array]],
+        *,
+        largest: int,
+        window: float = 0.1,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if largest < 1:
+            raise ValueError(f"largest: at least 1, got {largest}")
+        self._infer = infer
+        self._largest = largest
+        self._window = window
+        self._monotonic = monotonic
+        self._items: deque[_Item] = deque()
+        self._announced = 0
+        self._closed = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._loop, name="network", daemon=True)
+        self._thread.start()
+
+    @contextmanager
+    def announced(self) -> Iterator[None]:
+        """Within it, a photo is being prepared that will be submitted soon."""
+        with self._changed:
+            self._announced += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._announced -= 1
+                self._changed.notify_all()
+
+    def submit(self, value: Array, *, alone: bool = False) -> BatchResult:
+        """Wait for the network's answer. Raises what `infer` raised for this input alone."""
+        item = _Item(value, alone)
+        with self._changed:
+            if self._closed:
+                raise RuntimeError("the batcher is closed")
+            self._items.append(item)
+            self._changed.notify_all()
+        return item.future.result()
+
+    @property
+    def waiting(self) -> int:
+        """Photos that wait for the network."""
+        with self._changed:
+            return len(self._items)
+
+    def close(self) -> None:
+        """Finish what was submitted, then end the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _loop(self) -> None:
+        while batch := self._next_batch():
+            self._run(batch)
+
+    def _next_batch(self) -> list[_Item]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._items or self._closed)
+            if not self._items:
+                return []
+            if self._items[0].alone or self._largest == 1:
+                return [self._items.popleft()]
+            deadline = self._monotonic() + self._window
+            while self._short_of_company() and (left := deadline - self._monotonic()) > 0:
+                self._changed.wait(left)
+            batch: list[_Item] = []
+            while self._items and not self._items[0].alone and len(batch) < self._largest:
+                batch.append(self._items.popleft())
+            return batch
+
+    def _short_of_company(self) -> bool:
+        return self._announced > 0 and len(self._items) < self._largest and not self._closed
+
+    def _run(self, batch: list[_Item]) -> None:
+        try:
+            mattes = self._infer([item.value for item in batch])
+        except Exception as error:  # noqa: BLE001  # whatever the network raises belongs to the photos
+            if len(batch) == 1:
+                batch[0].future.set_exception(error)
+                return
+            middle = len(batch) // 2
+            self._run(batch[:middle])
+            self._run(batch[middle:])
+            return
+        for item, matte in zip(batch, mattes, strict=True):
+            item.future.set_result(BatchResult(matte, len(batch)))

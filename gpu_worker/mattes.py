@@ -1,0 +1,99 @@
+"""The matte source that computes: the engine behind the batcher, its start, and its health."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from events.errors import TransientError
+from gpu_worker.batcher import Batcher
+from imaging.photo import for_network
+from jobs.processing import ComputedMatte
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from events.messages import JobRequested
+    from gpu_worker.engines import Engine
+    from imaging.photo import Photo
+    from jobs.ports import Clock
+    from jobs.timing import Stopwatch
+
+__all__ = ["NetworkMattes", "NetworkUnhealthyError"]
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+class NetworkUnhealthyError(TransientError):
+    """The network failed on a photo and then on a blank one too: this process must be replaced."""
+
+    code = "network_unhealthy"
+
+
+class NetworkMattes:
+    """Thread-safe. `warm_up` must have returned before the first `compute`."""
+
+    def __init__(self, engine: Engine, clock: Clock, *, window: float = 0.1) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._batcher = Batcher(engine.infer, largest=engine.largest_batch, window=window)
+        self._probe = engine.prepare(np.full((64, 64, 3), 127, np.uint8))
+        self._ready_at: datetime | None = None
+        self._unhealthy = threading.Event()
+
+    @property
+    def model(self) -> str:
+        return self._engine.model
+
+    @property
+    def engine(self) -> Engine:
+        return self._engine
+
+    @property
+    def healthy(self) -> bool:
+        return not self._unhealthy.is_set()
+
+    @property
+    def waiting(self) -> int:
+        """Photos that wait for the network."""
+        return self._batcher.waiting
+
+    def warm_up(self) -> float:
+        """One pass through the network; returns its seconds. From then on a job no longer waits for a start."""
+        started = time.perf_counter()
+        self._batcher.submit(self._probe, alone=True)
+        self._ready_at = self._clock()
+        return time.perf_counter() - started
+
+    def cold_start(self, job: JobRequested) -> bool:
+        """Whether the photo was there before the network was ready."""
+        return self._ready_at is None or job.requested_at < self._ready_at
+
+    def compute(self, photo: Photo, job: JobRequested, *, alone: bool, watch: Stopwatch) -> ComputedMatte:
+        with self._batcher.announced(), watch.stage("prepare"):
+            value = self._engine.prepare(for_network(photo))
+        with watch.stage("network"):
+            try:
+                matte, batch_size = self._batcher.submit(value, alone=alone)
+            except Exception as error:
+                _LOG.exception("network_failed", extra={"job_id": job.job_id})
+                self._check_health()
+                raise TransientError(f"the network failed on this photo: {error}") from error
+        with watch.stage("upsample"):
+            alpha = self._engine.finish(matte, photo.width, photo.height)
+        return ComputedMatte(alpha, batch_size)
+
+    def close(self) -> None:
+        self._batcher.close()
+
+    def _check_health(self) -> None:
+        """A photo may be poison; a blank one that fails as well means a broken device."""
+        try:
+            self._batcher.submit(self._probe, alone=True)
+        except Exception as error:
+            self._unhealthy.set()
+            raise NetworkUnhealthyError("the network fails on every photo") from error

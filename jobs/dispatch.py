@@ -1,0 +1,127 @@
+"""From a known photo to the cheapest way to its results."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from events.ids import content_id
+from events.messages import JobRequested, Upload
+from events.recipe import Recipe
+from jobs.cache import Content, answer, confidence_of, look_up, result_of
+from jobs.outcome import Spent, completed
+from jobs.records import Queued
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from events.envelope import Outgoing
+    from events.messages import Cache, Lane
+    from jobs.cache import Found
+    from jobs.desk import JobDesk
+    from jobs.outcome import JobRun
+    from jobs.records import Outcome
+
+__all__ = ["LANE_TOPICS", "Dispatch", "Order", "job_message"]
+
+LANE_TOPICS: Final[dict[Lane, str]] = {"gpu": "jobs", "cpu": "renders"}
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job is to make of which photo. `upload` is None where only a hit can answer it."""
+
+    upload: Upload | None
+    sha256: str
+    recipes: tuple[Recipe, ...]
+    requested_at: datetime
+
+
+def job_message(run: JobRun, request: JobRequested, *, at: datetime) -> Outgoing:
+    """The message that asks for the work, on the topic of its lane; the lane is part of its id."""
+    return run.outgoing(request, LANE_TOPICS[request.lane], at=at, part=request.lane)
+
+
+class Dispatch:
+    """Answers a job from the cache, or sends it where it can be done, and records which."""
+
+    def __init__(self, desk: JobDesk, *, model: str) -> None:
+        self._desk = desk
+        self._model = model
+
+    def content(self, tenant: str, sha256: str) -> Content:
+        return Content(tenant=tenant, content_id=content_id(self._desk.secret, tenant, sha256), model=self._model)
+
+    def dispatch(self, run: JobRun, order: Order, *, spent: Callable[[], Spent], timings: dict[str, float]) -> Cache:
+        """Raises `TransientError` while the same photo is being deleted."""
+        content = self.content(run.tenant, order.sha256)
+        self._desk.references.add(run.tenant, content.content_id, run.job_id)
+        found = look_up(self._desk.store, self._desk.buckets, content, order.recipes)
+        cache = answer(found, order.recipes)
+        if cache == "hit":
+            self.answer_hit(run, order, content, found, spent=spent, timings=timings)
+        else:
+            self._send(run, order, content, "cpu" if cache == "matte" else "gpu", timings)
+        return cache
+
+    def answer_hit(
+        self,
+        run: JobRun,
+        order: Order,
+        content: Content,
+        found: Found,
+        *,
+        spent: Callable[[], Spent],
+        timings: dict[str, float],
+    ) -> Outcome:
+        """End the job with results that exist. The record comes first: a deletion needs to know the content."""
+        self._queue(run, order, content, lane=None, message=None)
+        stats = [found.results[recipe] for recipe in order.recipes]
+        outcome = completed(
+            run,
+            at=self._desk.clock(),
+            results=tuple(
+                result_of(recipe, self._desk.buckets.results, stat, "hit")
+                for recipe, stat in zip(order.recipes, stats, strict=True)
+            ),
+            model=content.model,
+            lane=None,
+            confidence=confidence_of(stats),
+            timings=timings,
+            requested_at=order.requested_at,
+            spent=spent(),
+        )
+        return self._desk.settlement.complete(run, outcome)
+
+    def _send(self, run: JobRun, order: Order, content: Content, lane: Lane, timings: dict[str, float]) -> None:
+        if order.upload is None:
+            raise ValueError("a job without an upload can't be sent to a lane")
+        request = JobRequested(
+            job_id=run.job_id,
+            tenant=run.tenant,
+            upload=order.upload,
+            sha256=order.sha256,
+            recipes=order.recipes,
+            model=content.model,
+            lane=lane,
+            requested_at=order.requested_at,
+            run=run.run,
+            timings=timings,
+        )
+        message = job_message(run, request, at=self._desk.clock())
+        queued = self._queue(run, order, content, lane=lane, message=message)
+        self._desk.settlement.publish([queued.message or message])
+
+    def _queue(
+        self, run: JobRun, order: Order, content: Content, *, lane: Lane | None, message: Outgoing | None
+    ) -> Queued:
+        queued = Queued(
+            upload=order.upload,
+            sha256=order.sha256,
+            content_id=content.content_id,
+            lane=lane,
+            requested_at=order.requested_at,
+            message=message,
+        )
+        return self._desk.records.create_or_read(run.tenant, run.job_id, "queued", queued)
