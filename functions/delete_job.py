@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING
 import flask
 
 from functions.jobs_access import held_job
-from functions.web import bearer_token, job_id_of, origin_of
+from functions.web import bearer_token, endpoint, job_id_of, origin_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from functions.tenants import Tenants
+    from functions.wiring import Parts
     from jobs.desk import JobDesk
 
-__all__ = ["DeleteJob"]
+__all__ = ["DeleteJob", "build"]
 
 
 class DeleteJob:
@@ -35,3 +38,8 @@ class DeleteJob:
         )
         self._desk.removal.remove(job.tenant, job.job_id)
         return flask.Response(status=HTTPStatus.NO_CONTENT)
+
+
+def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
+    """The Cloud Function."""
+    return endpoint(DeleteJob(parts.desk, parts.tenants), methods=("DELETE",), tenants=parts.tenants)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from events.errors import InvalidMessageError
 from events.messages import ResultCompleted
 from functions.jobs_access import held_job
 from functions.views import done_view, failed_view, overall_cache
-from functions.web import answer, bearer_token, job_id_of, origin_of
+from functions.web import answer, bearer_token, endpoint, job_id_of, origin_of
 from jobs.outcome import told_result
 from jobs.records import Outcome, Queued
 
@@ -25,11 +26,12 @@ if TYPE_CHECKING:
 
     from functions.jobs_access import HeldJob
     from functions.tenants import Tenants
+    from functions.wiring import Parts
     from jobs.activity import Activity
     from jobs.desk import JobDesk
     from jobs.ports import UrlSigner
 
-__all__ = ["MAX_WAIT_SECONDS", "Expectation", "JobStatus", "seconds_left"]
+__all__ = ["MAX_WAIT_SECONDS", "Expectation", "JobStatus", "build", "seconds_left"]
 
 MAX_WAIT_SECONDS: Final = 30
 _FIRST_POLL: Final = 0.1
@@ -129,3 +131,16 @@ def _wait_seconds(text: str | None) -> int:
     if not text.isascii() or not text.isdigit() or int(text) > MAX_WAIT_SECONDS:
         raise InvalidMessageError({"wait": f"whole seconds from 0 to {MAX_WAIT_SECONDS}, got {text[:20]!r}"})
     return int(text)
+
+
+def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
+    """The Cloud Function."""
+    handle = JobStatus(
+        parts.desk,
+        parts.tenants,
+        parts.signer,
+        parts.activity,
+        expected=parts.settings.expected,
+        sleep=time.sleep,
+    )
+    return endpoint(handle, methods=("GET",), tenants=parts.tenants)

@@ -12,20 +12,24 @@ from events.names import parse_upload_name
 from events.trace import child_traceparent
 from events.validation import convert, decode_json
 from imaging.inspection import SNIFF_BYTES, inspect, sniff
+from imaging.limits import DEFAULT_LIMITS
 from jobs.dispatch import Order
 from jobs.outcome import JobRun, failed, function_cost
 from jobs.records import Queued
 from jobs.timing import Stopwatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cloudevents.http import CloudEvent
 
+    from functions.wiring import Parts
     from imaging.limits import Limits
     from jobs.desk import JobDesk
     from jobs.dispatch import Dispatch
     from jobs.meter import Meter
 
-__all__ = ["OnUpload", "recipes_of"]
+__all__ = ["OnUpload", "build", "recipes_of"]
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -117,3 +121,8 @@ class OnUpload:
         """What can't be a photo is not read to its end."""
         if sniff(head) is None:
             raise UnsupportedFormatError("the content is not an image of a format that is read")
+
+
+def build(parts: Parts) -> Callable[[CloudEvent], None]:
+    """The Cloud Function."""
+    return OnUpload(parts.desk, parts.dispatch, limits=DEFAULT_LIMITS, meter=parts.meter)

@@ -14,17 +14,20 @@ from events.trace import child_traceparent
 from events.validation import convert
 from jobs.dispatch import job_message
 from jobs.outcome import JobRun
+from jobs.processing import Processor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cloudevents.http import CloudEvent
 
     from events.envelope import Event
+    from functions.wiring import Parts
     from imaging.photo import Photo
     from jobs.desk import JobDesk
-    from jobs.processing import Processor
     from jobs.timing import Stopwatch
 
-__all__ = ["Render", "StoredMattes"]
+__all__ = ["Render", "StoredMattes", "build"]
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -72,3 +75,10 @@ class Render:
         )
         again = msgspec.structs.replace(job, lane="gpu")
         self._desk.settlement.publish([job_message(run, again, at=self._desk.clock())])
+
+
+def build(parts: Parts) -> Callable[[CloudEvent], None]:
+    """The Cloud Function."""
+    mattes = StoredMattes(parts.settings.model)
+    processor = Processor(parts.desk, mattes, billing=parts.settings.billing("cpu"), source="render")
+    return Render(parts.desk, processor)

@@ -16,7 +16,7 @@ from events.recipe import Recipe
 from events.trace import child_traceparent
 from functions.jobs_access import open_job
 from functions.views import done_view
-from functions.web import answer, body
+from functions.web import answer, body, endpoint
 from imaging.limits import DEFAULT_LIMITS
 from jobs.cache import answer as cache_answer
 from jobs.cache import look_up
@@ -24,18 +24,20 @@ from jobs.dispatch import Order
 from jobs.outcome import JobRun, told_result
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     import flask
 
     from functions.admission import Admission
     from functions.tenants import Tenant
+    from functions.wiring import Parts
     from jobs.desk import JobDesk
     from jobs.dispatch import Dispatch
     from jobs.meter import Meter
     from jobs.ports import UrlSigner
 
-__all__ = ["CONTENT_TYPES", "MAX_UPLOAD_BYTES", "RequestUpload", "UploadRequest", "put_headers"]
+__all__ = ["CONTENT_TYPES", "MAX_UPLOAD_BYTES", "RequestUpload", "UploadRequest", "build", "put_headers"]
 
 MAX_UPLOAD_BYTES: Final = DEFAULT_LIMITS.max_bytes
 CONTENT_TYPES: Final = frozenset(
@@ -149,3 +151,16 @@ class RequestUpload:
 
     def _head(self, run: JobRun, token: str) -> dict[str, object]:
         return {"job_id": run.job_id, "token": token, "status_url": f"{self._public_url}/jobs/{run.job_id}"}
+
+
+def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
+    """The Cloud Function."""
+    handle = RequestUpload(
+        parts.desk,
+        parts.admission,
+        parts.dispatch,
+        parts.signer,
+        public_url=parts.settings.public_url,
+        meter=parts.meter,
+    )
+    return endpoint(handle, methods=("POST",), tenants=parts.tenants)

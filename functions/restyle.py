@@ -12,22 +12,25 @@ from events.ids import new_job_id
 from events.messages import JobId, Recipes
 from events.trace import child_traceparent
 from functions.jobs_access import held_job, open_job
-from functions.web import answer, bearer_token, body, origin_of
+from functions.web import answer, bearer_token, body, endpoint, origin_of
 from jobs.dispatch import Order
 from jobs.outcome import JobRun
 from jobs.records import Queued
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import flask
 
     from events.messages import Upload
     from functions.admission import Admission
     from functions.tenants import Tenants
+    from functions.wiring import Parts
     from jobs.desk import JobDesk
     from jobs.dispatch import Dispatch
     from jobs.meter import Meter
 
-__all__ = ["Restyle", "RestyleRequest"]
+__all__ = ["Restyle", "RestyleRequest", "build"]
 
 
 class RestyleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -103,3 +106,16 @@ class Restyle:
     def _stands(self, upload: Upload) -> bool:
         stat = self._desk.store.stat(upload.bucket, upload.name)
         return stat is not None and stat.generation == upload.generation
+
+
+def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
+    """The Cloud Function."""
+    handle = Restyle(
+        parts.desk,
+        parts.admission,
+        parts.tenants,
+        parts.dispatch,
+        public_url=parts.settings.public_url,
+        meter=parts.meter,
+    )
+    return endpoint(handle, methods=("POST",), tenants=parts.tenants)

@@ -56,9 +56,9 @@ class Settings:
             model=env.text("MODEL", pattern=MODEL_PATTERN),
             tenants=env.json("TENANTS", tuple[Tenant, ...]),
             public_url=env.text("PUBLIC_URL").rstrip("/"),
-            signing_account=env.text("SIGNING_ACCOUNT", default=""),
+            signing_account=env.text("SIGNING_ACCOUNT", default="" if environ.get("SIGNING_KEY_FILE") else None),
             signing_key_file=env.text("SIGNING_KEY_FILE", default=""),
-            storage_url=env.text("STORAGE_URL", default=""),
+            storage_url=env.text("STORAGE_URL", default="https://storage.googleapis.com"),
             expected=Expectation(
                 cold_start=env.number("EXPECTED_COLD_START_SECONDS", default=20.0, minimum=0),
                 network=env.number("EXPECTED_NETWORK_SECONDS", default=2.0, minimum=0),

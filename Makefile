@@ -1,0 +1,58 @@
+# make demo   the whole system on this machine, with real photos
+# make test   every test, on the real emulators
+# make help   the rest
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+# The network the demo tries first; `fast` is InSPyReNet at 384 px, which a CPU runs in about a second.
+MODEL ?= fast
+
+# The allocator keeps large buffers instead of returning them: nearly halves the network's time on a CPU.
+export MALLOC_MMAP_THRESHOLD_ := 2000000000
+export MALLOC_TRIM_THRESHOLD_ := 4000000000
+export MALLOC_TOP_PAD_ := 268435456
+
+.PHONY: help install weights demo up test lint format schemas bench clean
+
+help: ## what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed ## the virtual environment, with everything pinned
+
+$(VENV)/.installed: requirements.txt $(wildcard requirements/*.txt)
+	@echo "installing into $(VENV) (a few minutes the first time)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@# The reference network for the parity tests: its own requirements are several GB that it does not need here.
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r requirements/reference.txt
+	@touch $@
+
+weights: install ## network weights: InSPyReNet if its release can be reached, else ISNet
+	@$(BIN)/python -m gpu_worker.weights fetch --model $(MODEL)
+
+demo: weights ## real photos through the real system; cutouts and a contact sheet in out/
+	@$(BIN)/python -m local demo --out out
+
+up: weights ## the whole system, until Ctrl-C
+	@$(BIN)/python -m local up
+
+test: install ## every test
+	@$(BIN)/python -m pytest
+
+lint: install ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: install ## rewrite the code as ruff formats it
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+schemas: install ## JSON Schemas and AsyncAPI from the event types, into docs/events/
+	@$(BIN)/python -m events.schemas
+
+bench: install ## overhead of the pipeline with an instant network, by stage
+	@$(BIN)/python -m bench.pipeline
+
+clean: ## everything that the other targets made
+	rm -rf $(VENV) out weights .local .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,71 @@
+"""What the functions are made of, put together from the settings as each function needs it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from cloud.logs import configure
+from cloud.pubsub import GooglePublisher
+from cloud.storage import GoogleObjectStore
+from functions.admission import Admission
+from functions.tenants import Tenants
+from jobs.activity import Activity
+from jobs.desk import JobDesk
+from jobs.dispatch import Dispatch
+from jobs.meter import Meter
+from jobs.spend import DailySpend
+
+if TYPE_CHECKING:
+    from functions.settings import Settings
+    from jobs.ports import UrlSigner
+
+__all__ = ["Parts"]
+
+
+class Parts:
+    """The parts of one process; what a function never asks for is never made."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        configure(settings.log_format, project=settings.project)
+
+    @cached_property
+    def desk(self) -> JobDesk:
+        return JobDesk.over(
+            GoogleObjectStore.connect(),
+            GooglePublisher.connect(project=self.settings.project),
+            self.settings.buckets,
+            secret=self.settings.content_secret,
+        )
+
+    @cached_property
+    def tenants(self) -> Tenants:
+        return Tenants(self.settings.tenants)
+
+    @cached_property
+    def admission(self) -> Admission:
+        spend = DailySpend(self.desk.store, self.settings.buckets.jobs, self.desk.clock)
+        return Admission(self.tenants, spend, self.desk.clock)
+
+    @cached_property
+    def dispatch(self) -> Dispatch:
+        return Dispatch(self.desk, model=self.settings.model)
+
+    @cached_property
+    def activity(self) -> Activity:
+        return Activity(self.desk.store, self.settings.buckets.jobs, self.desk.clock)
+
+    @cached_property
+    def meter(self) -> Meter:
+        return Meter(self.settings.billing("function"))
+
+    @cached_property
+    def signer(self) -> UrlSigner:
+        """A key file where there is one, as locally; else IAM, in the name of this function's own account."""
+        from cloud.signing import V4UrlSigner  # noqa: PLC0415  # not every function signs
+
+        settings = self.settings
+        if settings.signing_key_file:
+            return V4UrlSigner.from_key_file(settings.signing_key_file, endpoint=settings.storage_url)
+        return V4UrlSigner.from_iam(settings.signing_account, endpoint=settings.storage_url)

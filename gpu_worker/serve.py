@@ -1,0 +1,75 @@
+"""The worker's process: the port first, then the start behind it, and an orderly end."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+
+from gpu_worker.app import WorkerApp
+from gpu_worker.metrics import WorkerMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from gpu_worker.app import PushVerifier
+    from gpu_worker.engines import Engine
+    from gpu_worker.settings import Settings
+    from gpu_worker.worker import Worker
+
+__all__ = ["serve"]
+
+_DRAIN_SECONDS: Final = 9
+"""Cloud Run sends SIGKILL 10 s after SIGTERM."""
+
+
+def serve(settings: Settings, load: Callable[[], Engine]) -> NoReturn:
+    """Run until SIGTERM or SIGINT, then finish what is in flight, at most 9 s. Exit status 1 if the start failed."""
+    began = time.monotonic()
+    metrics = WorkerMetrics()
+    failures: list[str] = []
+
+    def start() -> Worker:
+        from gpu_worker.start import start_worker  # noqa: PLC0415  # seconds of imports, after the port is bound
+
+        phases = {"import": round(time.monotonic() - began, 3)}
+        return start_worker(settings, load, metrics, phases=phases)
+
+    def give_up() -> None:
+        failures.append("start")
+        server.should_exit = True
+
+    app = WorkerApp(
+        start,
+        verifier=_verifier(settings),
+        metrics=metrics,
+        concurrency=settings.concurrency,
+        max_pending=settings.max_pending,
+        on_start_failure=give_up,
+    )
+    config = uvicorn.Config(
+        app.asgi(),
+        host=settings.host,
+        port=settings.port,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        access_log=False,
+        log_config=None,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A thread that still works on a job would hold the interpreter past the deadline; its message comes again.
+    os._exit(1 if failures else 0)
+
+
+def _verifier(settings: Settings) -> PushVerifier | None:
+    if not settings.push_audience:
+        return None
+    from cloud.oidc import OidcVerifier  # noqa: PLC0415  # only where pushes carry tokens
+
+    return OidcVerifier.for_google(settings.push_audience, settings.push_sender)

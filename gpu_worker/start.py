@@ -1,0 +1,75 @@
+"""The worker's start: everything heavy that happens after the port is bound."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+from cloud.pubsub import GooglePublisher
+from cloud.storage import GoogleObjectStore
+from gpu_worker.mattes import NetworkMattes
+from gpu_worker.worker import Worker
+from jobs.activity import Activity
+from jobs.desk import JobDesk
+from jobs.processing import Processor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_worker.engines import Engine
+    from gpu_worker.metrics import WorkerMetrics
+    from gpu_worker.settings import Settings
+    from jobs.ports import ObjectStore, Publisher
+
+__all__ = ["assemble", "start_worker"]
+
+_LOG: Final = logging.getLogger(__name__)
+
+
+def start_worker(
+    settings: Settings, load: Callable[[], Engine], metrics: WorkerMetrics, *, phases: dict[str, float]
+) -> Worker:
+    """Connect, load, warm up. `phases` holds the seconds spent before; all of them are logged and measured."""
+    clock = _PhaseClock(phases)
+    store = GoogleObjectStore.connect()
+    publisher = GooglePublisher.connect(project=settings.project)
+    clock.phase("connect")
+    engine = load()
+    clock.phase("load")
+    worker = assemble(settings, engine, store, publisher, metrics, phases=phases)
+    _LOG.info("worker_ready", extra={"network": engine.name, "model": engine.model, "phases": phases})
+    return worker
+
+
+def assemble(
+    settings: Settings,
+    engine: Engine,
+    store: ObjectStore,
+    publisher: Publisher,
+    metrics: WorkerMetrics,
+    *,
+    phases: dict[str, float],
+) -> Worker:
+    """A warm worker over these ports."""
+    desk = JobDesk.over(store, publisher, settings.buckets, secret=settings.content_secret)
+    mattes = NetworkMattes(engine, desk.clock, window=settings.batch_window)
+    phases["warm_pass"] = round(mattes.warm_up(), 3)
+    metrics.started(phases)
+    activity = Activity(store, settings.buckets.jobs, desk.clock)
+    activity.note()
+    processor = Processor(desk, mattes, billing=settings.billing(), source="gpu_worker", on_end=metrics.job_ended)
+    return Worker(mattes, processor, activity, store, settings.buckets, phases)
+
+
+class _PhaseClock:
+    """Seconds from one phase's end to the next."""
+
+    def __init__(self, phases: dict[str, float]) -> None:
+        self._phases = phases
+        self._last = time.monotonic()
+
+    def phase(self, name: str) -> None:
+        now = time.monotonic()
+        self._phases[name] = round(now - self._last, 3)
+        self._last = now

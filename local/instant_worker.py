@@ -1,0 +1,58 @@
+"""The worker with a network that takes no time: for measuring and testing everything around it.
+
+Not part of any deployable. `python -m local.instant_worker` takes the worker's own settings.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from cloud.logs import configure
+from gpu_worker.serve import serve
+from gpu_worker.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["MODEL", "InstantEngine"]
+
+MODEL: Final = "instant-000000000000-fp32-p1"
+_SIDE: Final = 64
+
+
+class InstantEngine:
+    """A disc in the middle of every photo: a matte with an inside, an outside and an edge."""
+
+    name = "instant"
+    model = MODEL
+    device = "cpu"
+
+    def __init__(self, *, largest_batch: int = 1) -> None:
+        self.largest_batch = largest_batch
+        rows, columns = np.mgrid[0:_SIDE, 0:_SIDE]
+        distance = np.hypot(rows - _SIDE / 2, columns - _SIDE / 2)
+        self._disc = np.clip(_SIDE / 3 - distance, 0, 1).astype(np.float32)
+
+    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The photo's mean: as much of it as this network looks at."""
+        return np.asarray(rgb[::64, ::64].mean(), np.float32)
+
+    def infer(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        return [self._disc for _ in inputs]
+
+    def finish(self, matte: NDArray[np.float32], width: int, height: int) -> NDArray[np.uint8]:
+        full = cv2.resize(matte, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.rint(255 * full).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    settings = Settings.from_env(os.environ)
+    configure(settings.log_format, project=settings.project)
+    sys.exit(serve(settings, InstantEngine))
