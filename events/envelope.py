@@ -6,20 +6,20 @@ Source: https://github.com/cloudevents/spec, CloudEvents 1.0.2 and its Google Pu
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, cast
 
 import msgspec
 
 from events.errors import InvalidMessageError
 from events.ids import event_id
-from events.messages import EVENT_TYPES, Message, Time
+from events.messages import EVENT_TYPES, Message, ResultCompleted, ResultFailed, Time
 from events.trace import is_traceparent, new_traceparent
 from events.validation import convert, decode_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Event", "Outgoing", "decode", "job_event"]
+__all__ = ["Event", "Outgoing", "decode", "decode_result", "job_event"]
 
 M = TypeVar("M", bound=Message)
 
@@ -71,6 +71,11 @@ def job_event(
         traceparent=traceparent,
         data=data,
     )
+
+
+def decode_result(data: bytes | str, attributes: Mapping[str, str]) -> Event[ResultCompleted | ResultFailed]:
+    """The event in a message of the results topic. Raises `InvalidMessageError`."""
+    return cast("Event[ResultCompleted | ResultFailed]", decode(data, attributes, ResultCompleted, ResultFailed))
 
 
 class _Attributes(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name: f"ce-{name}"):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gpu_worker.app import PushVerifier
     from gpu_worker.engines import Engine
     from gpu_worker.settings import Settings
+    from gpu_worker.start import Ports
     from gpu_worker.worker import Worker
 
 __all__ = ["serve"]
@@ -27,17 +28,22 @@ _DRAIN_SECONDS: Final = 9
 """Cloud Run sends SIGKILL 10 s after SIGTERM."""
 
 
-def serve(settings: Settings, load: Callable[[], Engine]) -> NoReturn:
-    """Run until SIGTERM or SIGINT, then finish what is in flight, at most 9 s. Exit status 1 if the start failed."""
+def serve(
+    settings: Settings, load: Callable[[], Engine], *, connect: Callable[[Settings], Ports] | None = None
+) -> NoReturn:
+    """Run a worker with the engine that `load` gives, over Google's services if `connect` gives no others.
+
+    Runs until SIGTERM or SIGINT, then finish what is in flight, at most 9 s. Exit status 1 if the start failed.
+    """
     began = time.monotonic()
     metrics = WorkerMetrics()
     failures: list[str] = []
 
     def start() -> Worker:
-        from gpu_worker.start import start_worker  # noqa: PLC0415  # seconds of imports, after the port is bound
+        from gpu_worker.start import google_ports, start_worker  # noqa: PLC0415  # seconds of imports
 
         phases = {"import": round(time.monotonic() - began, 3)}
-        return start_worker(settings, load, metrics, phases=phases)
+        return start_worker(settings, load, connect or google_ports, metrics, phases=phases)
 
     def give_up() -> None:
         failures.append("start")

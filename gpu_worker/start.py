@@ -22,18 +22,29 @@ if TYPE_CHECKING:
     from gpu_worker.settings import Settings
     from jobs.ports import ObjectStore, Publisher
 
-__all__ = ["assemble", "start_worker"]
+    Ports = tuple[ObjectStore, Publisher]
+
+__all__ = ["assemble", "google_ports", "start_worker"]
 
 _LOG: Final = logging.getLogger(__name__)
 
 
+def google_ports(settings: Settings) -> Ports:
+    """The real services, or the emulators that the environment names."""
+    return GoogleObjectStore.connect(), GooglePublisher.connect(project=settings.project)
+
+
 def start_worker(
-    settings: Settings, load: Callable[[], Engine], metrics: WorkerMetrics, *, phases: dict[str, float]
+    settings: Settings,
+    load: Callable[[], Engine],
+    connect: Callable[[Settings], Ports],
+    metrics: WorkerMetrics,
+    *,
+    phases: dict[str, float],
 ) -> Worker:
     """Connect, load, warm up. `phases` holds the seconds spent before; all of them are logged and measured."""
     clock = _PhaseClock(phases)
-    store = GoogleObjectStore.connect()
-    publisher = GooglePublisher.connect(project=settings.project)
+    store, publisher = connect(settings)
     clock.phase("connect")
     engine = load()
     clock.phase("load")

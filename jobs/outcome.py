@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from events.envelope import decode, job_event
+from events.envelope import decode_result, job_event
 from events.messages import CostRecorded, ResultCompleted, ResultFailed
 from events.prices import Usage
 from jobs.costs import Billing
@@ -123,10 +123,7 @@ def function_cost(run: JobRun, spent: Spent, *, at: datetime) -> Outgoing:
 def told_result(outcome: Outcome) -> ResultCompleted | ResultFailed:
     """What the result event among the messages of an outcome says."""
     message = next(message for message in outcome.messages if message.topic == "results")
-    data = decode(message.data, message.attributes, ResultCompleted, ResultFailed).data
-    if not isinstance(data, ResultCompleted | ResultFailed):
-        raise TypeError(f"an outcome told a {data.type}")
-    return data
+    return decode_result(message.data, message.attributes).data
 
 
 def _cost(

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from google.api_core.exceptions import NotFound
 from google.cloud import pubsub_v1
 
-from events.envelope import decode
-from events.messages import ResultCompleted, ResultFailed
+from events.envelope import decode_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from google.cloud.pubsub_v1.subscriber.message import Message as Received
 
     from events.envelope import Event
+    from events.messages import ResultCompleted, ResultFailed
 
 __all__ = ["Notification", "Notifications"]
 
@@ -81,7 +81,7 @@ class Notifications:
 
     def _receive(self, message: Received) -> None:
         now = time.time()
-        event = decode(message.data, dict(message.attributes), ResultCompleted, ResultFailed)
+        event = decode_result(message.data, dict(message.attributes))
         notification = Notification(event, now)
         with self._arrived:
             self._by_job.setdefault(event.data.job_id, []).append(notification)
