@@ -7,11 +7,6 @@ BIN := $(VENV)/bin
 # The network the demo tries first; `fast` is InSPyReNet at 384 px, which a CPU runs in about a second.
 MODEL ?= fast
 
-# The allocator keeps large buffers instead of returning them: nearly halves the network's time on a CPU.
-export MALLOC_MMAP_THRESHOLD_ := 2000000000
-export MALLOC_TRIM_THRESHOLD_ := 4000000000
-export MALLOC_TOP_PAD_ := 268435456
-
 .PHONY: help install weights demo up test lint format schemas bench clean
 
 help: ## what there is

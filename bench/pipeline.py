@@ -52,7 +52,7 @@ def measure(stack: Stack, images: Sequence[bytes]) -> list[tuple[Notification, f
     measured = []
     with (
         Storefront(stack.api_url, stack.api_key) as storefront,
-        Notifications(stack.project) as notifications,
+        Notifications(stack.project, stack.pubsub) as notifications,
     ):
         for image in images:
             job = storefront.upload(image, "image/jpeg", [{}])

@@ -6,7 +6,7 @@ Source: https://github.com/cloudevents/spec, CloudEvents 1.0.2 and its Google Pu
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, cast
 
 import msgspec
 
@@ -79,7 +79,7 @@ def decode_result(data: bytes | str, attributes: Mapping[str, str]) -> Event[Res
 
 
 class _Attributes(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name: f"ce-{name}"):
-    specversion: Annotated[str, msgspec.Meta(pattern=r"^1\.0$")]
+    specversion: Literal["1.0"]
     id: Annotated[str, msgspec.Meta(min_length=1)]
     source: Annotated[str, msgspec.Meta(min_length=1)]
     type: Annotated[str, msgspec.Meta(min_length=1)]
@@ -93,15 +93,8 @@ def decode(data: bytes | str, attributes: Mapping[str, str], *kinds: type[M]) ->
 
     Raises `InvalidMessageError` naming every invalid attribute, or every invalid field of the data.
     """
-    head: _Attributes = convert(dict(attributes), _Attributes)
     known: dict[str, type[Any]] = {kind.type: kind for kind in kinds or EVENT_TYPES}
-    problems: dict[str, str] = {}
-    if head.type not in known:
-        problems["$.ce-type"] = f"expected {' or '.join(sorted(known))}, got {head.type!r}"
-    if head.traceparent is not None and not is_traceparent(head.traceparent):
-        problems["$.ce-traceparent"] = "not a W3C traceparent"
-    if problems:
-        raise InvalidMessageError(problems)
+    head = _head(attributes, known)
     return Event(
         id=head.id,
         source=head.source,
@@ -110,6 +103,22 @@ def decode(data: bytes | str, attributes: Mapping[str, str], *kinds: type[M]) ->
         traceparent=head.traceparent or new_traceparent(),
         data=decode_json(data, known[head.type]),
     )
+
+
+def _head(attributes: Mapping[str, str], known: Mapping[str, object]) -> _Attributes:
+    problems: dict[str, str] = {}
+    head: _Attributes | None = None
+    try:
+        head = convert(dict(attributes), _Attributes)
+    except InvalidMessageError as error:
+        problems |= error.fields
+    if (kind := attributes.get("ce-type")) is not None and kind not in known:
+        problems["$.ce-type"] = f"expected {' or '.join(sorted(known))}, got {kind!r}"
+    if (trace := attributes.get("ce-traceparent")) is not None and not is_traceparent(trace):
+        problems["$.ce-traceparent"] = "not a W3C traceparent"
+    if head is None or problems:
+        raise InvalidMessageError(problems)
+    return head
 
 
 def _rfc3339(time: datetime) -> str:

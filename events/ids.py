@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 __all__ = ["content_id", "event_id", "job_time", "new_job_id"]
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EVENTS: Final = uuid.UUID("6f1d9c1e-6d0b-5d57-9f1a-4b6c1f0c7a55")
 
 
 def new_job_id(now: datetime, random_bits: Callable[[int], int] = secrets.randbits) -> str:
     """A UUIDv7 (RFC 9562, section 5.7): ids of later milliseconds sort later."""
-    milliseconds = int(now.timestamp() * 1000)
+    milliseconds = (now - _EPOCH) // timedelta(milliseconds=1)
     value = milliseconds << 80 | 0x7 << 76 | random_bits(12) << 64 | 0b10 << 62 | random_bits(62)
     return str(uuid.UUID(int=value))
 
 
 def job_time(job_id: str) -> datetime:
     """When the job's id was made, to the millisecond."""
-    return datetime.fromtimestamp((uuid.UUID(job_id).int >> 80) / 1000, tz=UTC)
+    return _EPOCH + timedelta(milliseconds=uuid.UUID(job_id).int >> 80)
 
 
 def event_id(job_id: str, event_type: str, part: str = "", run: int = 0) -> str:

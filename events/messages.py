@@ -12,6 +12,7 @@ from typing import Annotated, ClassVar, Final, Literal
 import msgspec
 
 from events.names import JOB_ID_PATTERN, MODEL_PATTERN, TENANT_PATTERN
+from events.patterns import whole
 from events.recipe import MAX_RECIPES, Recipe
 
 __all__ = [
@@ -39,7 +40,7 @@ Model = Annotated[
     str,
     msgspec.Meta(pattern=MODEL_PATTERN, description="network, weights digest, precision and preprocessing version"),
 ]
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$", description="lower-case hex")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=whole("[0-9a-f]{64}"), description="lower-case hex")]
 Run = Annotated[int, msgspec.Meta(ge=0, description="0, then one more for each replay")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Usd = Annotated[Decimal, msgspec.Meta(description="US dollars, at most nine decimals, as a string")]
@@ -131,7 +132,7 @@ class ResultFailed(Message, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     job_id: JobId
     tenant: Tenant
-    code: Annotated[str, msgspec.Meta(pattern="^[a-z_]{1,64}$")]
+    code: Annotated[str, msgspec.Meta(pattern=whole("[a-z_]{1,64}"))]
     message: str
     retryable: bool
     failed_at: Time
@@ -189,8 +190,8 @@ class StorageObject(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     bucket: Annotated[str, msgspec.Meta(min_length=3)]
     name: Annotated[str, msgspec.Meta(min_length=1)]
-    generation: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
-    size: Annotated[str, msgspec.Meta(pattern="^[0-9]{1,19}$")]
+    generation: Annotated[str, msgspec.Meta(pattern=whole("[0-9]{1,19}"))]
+    size: Annotated[str, msgspec.Meta(pattern=whole("[0-9]{1,19}"))]
     time_created: Time
     content_type: str = ""
     metadata: dict[str, str] = {}

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from events.errors import InvalidMessageError
+from events.patterns import whole
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "JOB_ID_PATTERN",
     "MODEL_PATTERN",
+    "TENANT",
     "TENANT_PATTERN",
     "JobName",
     "activity_name",
@@ -31,9 +33,10 @@ __all__ = [
     "upload_name",
 ]
 
-TENANT_PATTERN: Final = "^[a-z0-9][a-z0-9-]{0,62}$"
-JOB_ID_PATTERN: Final = "^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"
-MODEL_PATTERN: Final = "^[a-z0-9][a-z0-9.-]{0,127}$"
+TENANT: Final = "[a-z0-9][a-z0-9-]{0,62}"
+TENANT_PATTERN: Final = whole(TENANT)
+JOB_ID_PATTERN: Final = whole("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+MODEL_PATTERN: Final = whole("[a-z0-9][a-z0-9.-]{0,127}")
 
 
 class JobName(NamedTuple):

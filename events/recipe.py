@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from events.errors import UnsupportedRecipeError
+from events.patterns import whole
 
 __all__ = ["MAX_RECIPES", "RENDERER_VERSION", "Color", "Crop", "Effect", "Format", "Recipe"]
 
@@ -27,7 +28,7 @@ Format = Literal["png", "webp", "jpg", "mask"]
 class Color(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="color"):
     """One flat colour behind the subject: `#rrggbb`, lower case."""
 
-    color: Annotated[str, msgspec.Meta(pattern="^#[0-9a-f]{6}$", description="sRGB as #rrggbb, lower case")]
+    color: Annotated[str, msgspec.Meta(pattern=whole("#[0-9a-f]{6}"), description="sRGB as #rrggbb, lower case")]
 
 
 class Crop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import types
 import typing
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
 from events.errors import InvalidMessageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["convert", "decode_json"]
 
@@ -18,11 +21,15 @@ T = TypeVar("T")
 def decode_json(data: bytes | str, kind: type[T]) -> T:
     """`data` as a `kind`. Raises `InvalidMessageError` with a problem for every invalid field."""
     try:
-        return msgspec.json.decode(data, type=kind)
-    except msgspec.ValidationError:
-        return cast("T", convert(msgspec.json.decode(data), kind))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except msgspec.ValidationError:
+            value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidMessageError({"$": f"not JSON: {error}"}) from error
+    except RecursionError as error:
+        raise InvalidMessageError({"$": "nested too deeply"}) from error
+    return cast("T", convert(value, kind))
 
 
 def convert(value: object, kind: Any) -> Any:  # noqa: ANN401  # a type expression in, a value of it out
@@ -37,13 +44,20 @@ def _problems(value: object, kind: Any, path: str) -> dict[str, str]:  # noqa: A
     struct = _struct_of(kind, value)
     if struct is not None and isinstance(value, dict):
         return _problems_of_struct(value, struct, path) or _own_problem(value, kind, path)
-    item = _item_of(kind)
-    if item is not None and isinstance(value, list):
-        found: dict[str, str] = {}
-        for index, part in enumerate(value):
-            found |= _problems(part, item, f"{path}[{index}]")
-        return found or _own_problem(value, kind, path)
-    return _own_problem(value, kind, path)
+    found: dict[str, str] = {}
+    for key, part, part_kind in _parts(value, kind):
+        found |= _problems(part, part_kind, f"{path}{key}")
+    if found and isinstance(value, list):
+        return found | _own_problem(value, _of_anything(kind), path)
+    return found or _own_problem(value, kind, path)
+
+
+def _parts(value: object, kind: Any) -> Iterator[tuple[str, object, Any]]:  # noqa: ANN401
+    """Where each element of a list or a mapping stands in it, the element, and its type."""
+    if isinstance(value, list) and (item := _argument(kind, (list, tuple), 0)) is not None:
+        yield from ((f"[{index}]", part, item) for index, part in enumerate(value))
+    if isinstance(value, dict) and (item := _argument(kind, (dict,), 1)) is not None:
+        yield from ((f".{name}", part, item) for name, part in value.items())
 
 
 def _problems_of_struct(value: dict[str, object], struct: type[msgspec.Struct], path: str) -> dict[str, str]:
@@ -81,12 +95,19 @@ def _struct_of(kind: Any, value: object) -> type[msgspec.Struct] | None:  # noqa
     return structs[0] if len(structs) == 1 else None
 
 
-def _item_of(kind: Any) -> Any:  # noqa: ANN401
-    """The element type of a list or a `tuple[T, ...]`."""
+def _argument(kind: Any, origins: tuple[type, ...], index: int) -> Any:  # noqa: ANN401
+    """An argument of the member of a type that is one of `origins`: the element type of a `tuple[T, ...]`."""
     for option in _options(kind):
-        if get_origin(option) in (list, tuple):
-            return get_args(option)[0]
+        if get_origin(option) in origins:
+            return get_args(option)[index]
     return None
+
+
+def _of_anything(kind: Any) -> Any:  # noqa: ANN401
+    """A type of lists that takes any elements, with what it says about their number."""
+    if get_origin(kind) is typing.Annotated:
+        return typing.Annotated[(_of_anything(get_args(kind)[0]), *kind.__metadata__)]
+    return list[Any]
 
 
 def _options(kind: Any) -> list[Any]:  # noqa: ANN401

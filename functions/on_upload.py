@@ -93,13 +93,18 @@ class OnUpload:
                 order = Order(upload=upload, sha256=sha256, recipes=recipes, requested_at=uploaded.time_created)
                 cache = self._dispatch.dispatch(run, order, spent=spent, timings=watch.seconds)
             except PermanentError as error:
-                _LOG.info("upload_refused", extra={"job_id": run.job_id, "code": error.code})
+                _LOG.info(
+                    "upload_refused", extra={"job_id": run.job_id, "code": error.code, "traceparent": run.traceparent}
+                )
                 self._desk.settlement.fail(run, failed(run, error, at=self._desk.clock(), spent=spent()))
                 return
             if cache != "hit":
                 now = self._desk.clock()
                 self._desk.settlement.publish([function_cost(run, spent(), at=now)])
-        _LOG.info("upload_accepted", extra={"job_id": run.job_id, "tenant": run.tenant, "cache": cache})
+        _LOG.info(
+            "upload_accepted",
+            extra={"job_id": run.job_id, "tenant": run.tenant, "cache": cache, "traceparent": run.traceparent},
+        )
 
     def _check(self, uploaded: StorageObject) -> str:
         """The SHA-256 of a photo within the limits. Raises a `PermanentError` for anything else."""

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from cloud.logs import configure
 from gpu_worker.serve import serve
 from gpu_worker.settings import Settings
 
-if __name__ == "__main__":
+if TYPE_CHECKING:
+    from gpu_worker.engines import Engine
+
+_BAKED: Final = Path("/weights")
+"""Where the image keeps its weights."""
+_LOCAL: Final = Path("weights")
+
+
+def main() -> None:
     settings = Settings.from_env(os.environ)
     configure(settings.log_format, project=settings.project)
 
-    def _load():  # type: ignore[no-untyped-def]  # noqa: ANN202  # typed by `serve`
-        from gpu_worker.engines import load_engine  # noqa: PLC0415  # torch is imported after the port is bound
+    def load() -> Engine:
+        from gpu_worker.engines import load_engine  # noqa: PLC0415  # after the port is bound
+        from gpu_worker.weights import find_weights  # noqa: PLC0415
 
-        return load_engine(settings)
+        return load_engine(
+            find_weights(settings.weights, _BAKED, _LOCAL), device=settings.device, threads=settings.threads
+        )
 
-    sys.exit(serve(settings, _load))
+    serve(settings, load)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from events.errors import ContentMismatchError, NoForegroundError, PermanentError
 from events.ids import content_id
+from events.messages import ResultFailed
 from events.trace import child_traceparent
 from imaging.decode import decode
 from imaging.limits import DEFAULT_LIMITS
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from events.envelope import Event
-    from events.messages import Cache, JobRequested, Result, ResultCompleted, ResultFailed
+    from events.messages import Cache, JobRequested, Result, ResultCompleted
     from events.prices import Usage
     from events.recipe import Recipe
     from imaging.limits import Limits
@@ -195,8 +196,13 @@ class Processor:
         self._tell_observer(work, self._desk.settlement.complete(work.run, outcome))
 
     def _tell_observer(self, work: _Attempt, outcome: Outcome) -> None:
+        ended = Ended(work.job, told_result(outcome), work.watch.seconds, work.batch_size)
+        fields = {"job_id": work.run.job_id, "tenant": work.run.tenant, "run": work.run.run, "lane": work.job.lane}
+        code = ended.result.code if isinstance(ended.result, ResultFailed) else "completed"
+        trace = {"traceparent": work.run.traceparent}
+        _LOG.info("job_ended", extra=fields | trace | {"outcome": code, "stages": ended.stages})
         try:
-            self._on_end(Ended(work.job, told_result(outcome), work.watch.seconds, work.batch_size))
+            self._on_end(ended)
         except Exception:  # noqa: BLE001  # a failing observer never fails a job
             _LOG.exception("observer_failed", extra={"job_id": work.run.job_id})
 

@@ -8,11 +8,11 @@ import re
 import secrets
 from typing import Final
 
-from events.names import TENANT_PATTERN
+from events.names import TENANT
 
 __all__ = ["new_token", "tenant_of", "token_digest", "token_matches"]
 
-_TOKEN: Final = re.compile(rf"({TENANT_PATTERN[1:-1]})\.[A-Za-z0-9_-]{{43}}")
+_TOKEN: Final = re.compile(rf"({TENANT})\.[A-Za-z0-9_-]{{43}}")
 
 
 def new_token(tenant: str) -> str:

@@ -115,7 +115,7 @@ def run_demo(stack: Stack, photos: Sequence[Path], out: Path) -> int:
 
     with (
         Storefront(stack.api_url, stack.api_key) as storefront,
-        Notifications(stack.project, on_each=announce) as notifications,
+        Notifications(stack.project, stack.pubsub, on_each=announce) as notifications,
     ):
         demo = _Demo(storefront, notifications, console)
         console.print(f"\n[bold]1. {len(photos)} photos, new to the cache")

@@ -7,8 +7,10 @@ import time
 import uuid
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+import grpc
 from google.api_core.exceptions import NotFound
 from google.cloud import pubsub_v1
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from events.envelope import decode_result
 
@@ -39,9 +41,15 @@ class Notifications:
     """Use as a context manager: the subscription exists as long as it is open. Keeps every delivery, by job."""
 
     def __init__(
-        self, project: str, *, topic: str = "results", on_each: Callable[[Notification], None] | None = None
+        self,
+        project: str,
+        emulator: str,
+        *,
+        topic: str = "results",
+        on_each: Callable[[Notification], None] | None = None,
     ) -> None:
-        self._client = pubsub_v1.SubscriberClient()
+        channel = grpc.insecure_channel(emulator)
+        self._client = pubsub_v1.SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
         self._topic = self._client.topic_path(project, topic)
         self._subscription = self._client.subscription_path(project, f"{topic}-{uuid.uuid4().hex[:12]}")
         self._on_each = on_each

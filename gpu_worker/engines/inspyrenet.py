@@ -1,0 +1,78 @@
+"""InSPyReNet in torch, on the CPU or an NVIDIA GPU, with the alpha that `transparent-background` would give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from gpu_worker.engines.base import BatchTooLargeError, EngineUnavailableError, NetworkFailedError
+from gpu_worker.engines.models import model_id
+from gpu_worker.inspyrenet import load_network
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from gpu_worker.engines.models import InSPyReNetModel
+    from gpu_worker.weights import Weights
+
+__all__ = ["InSPyReNetEngine"]
+
+
+class InSPyReNetEngine:
+    """An `Engine`. float32 throughout, on the GPU too; sets the process's number of torch threads if told."""
+
+    def __init__(self, weights: Weights, model: InSPyReNetModel, *, device: str, threads: int | None = None) -> None:
+        _demand(device)
+        if threads is not None:
+            torch.set_num_threads(threads)
+        self.name = weights.name
+        self.model = model_id(weights)
+        self.device = device
+        self.largest_batch = model.largest_batch if device == "cuda" else 1
+        self._preprocessing = model.preprocessing
+        self._network = load_network(weights.path, model.preprocessing.side).to(device)
+
+    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return self._preprocessing.apply(rgb)
+
+    def infer(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        if len(inputs) > self.largest_batch:
+            raise ValueError(f"{len(inputs)} images, but at most {self.largest_batch} at once")
+        if not inputs:
+            return []
+        try:
+            mattes = self._pass(np.stack(inputs))
+        except torch.OutOfMemoryError as error:
+            raise BatchTooLargeError(f"no memory for {len(inputs)} images", batch=len(inputs)) from error
+        if not np.isfinite(mattes).all():
+            raise NetworkFailedError("the network's matte is not finite", device=self.device)
+        return list(mattes)
+
+    @torch.inference_mode()
+    def _pass(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(B, 3, side, side) -> (B, side, side)."""
+        mattes: NDArray[np.float32] = self._network(torch.from_numpy(batch).to(self.device))[:, 0].cpu().numpy()
+        return mattes
+
+    @torch.inference_mode()
+    def finish(self, matte: NDArray[np.float32], width: int, height: int) -> NDArray[np.uint8]:
+        size = (height, width)
+        full = functional.interpolate(torch.from_numpy(matte)[None, None], size, mode="bilinear", align_corners=True)
+        # Cut off, not rounded: as the original converts to 8 bits.
+        alpha: NDArray[np.uint8] = full[0, 0].mul_(255).to(torch.uint8).numpy()
+        return alpha
+
+
+def _demand(device: str) -> None:
+    """Raise `EngineUnavailableError` unless torch can run there, and keep the GPU's convolutions in float32."""
+    if device not in {"cpu", "cuda"}:
+        raise EngineUnavailableError(f"device is cpu or cuda, not {device!r}", device=device)
+    if device == "cuda":
+        if not torch.cuda.is_available():
+            raise EngineUnavailableError("told to run on cuda, but torch finds no GPU here", device=device)
+        torch.backends.cudnn.conv.fp32_precision = "ieee"

@@ -1,0 +1,83 @@
+"""The models that engines exist for, each with its pre- and post-processing declared as a value.
+
+Imports neither torch nor ONNX Runtime, so that whoever only needs a model's id stays light.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
+
+from gpu_worker.engines.base import EngineUnavailableError
+from gpu_worker.engines.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpu_worker.weights import Weights
+
+__all__ = ["MODELS", "InSPyReNetModel", "OnnxModel", "model_id", "model_of"]
+
+PRECISION: Final = "f32"
+
+
+@dataclass(frozen=True, slots=True)
+class InSPyReNetModel:
+    """InSPyReNet over Swin-B. `largest_batch` is for a GPU with 24 GB."""
+
+    version: int
+    preprocessing: Preprocessing
+    largest_batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxModel:
+    """A network in ONNX: one image (1, 3, side, side) in, one matte (1, 1, side, side) out.
+
+    `stretched`: each matte is stretched to [0, 1]. Not for networks whose values mean something by themselves.
+    """
+
+    version: int
+    preprocessing: Preprocessing
+    input: str
+    output: str
+    stretched: bool
+
+
+def _imagenet(side: int) -> Preprocessing:
+    return Preprocessing(side, divisor=255, mean=(0.485, 0.456, 0.406), scale=(0.229, 0.224, 0.225))
+
+
+MODELS: Final[Mapping[str, InSPyReNetModel | OnnxModel]] = MappingProxyType(
+    {
+        "inspyrenet-base": InSPyReNetModel(1, _imagenet(1024), largest_batch=4),
+        "inspyrenet-fast": InSPyReNetModel(1, _imagenet(384), largest_batch=16),
+        "isnet-medium": OnnxModel(
+            version=1,
+            preprocessing=Preprocessing(1024, divisor=1, mean=(128, 128, 128), scale=(256, 256, 256)),
+            input="input",
+            output="output",
+            stretched=False,
+        ),
+    }
+)
+"""By the name of their weights. `version` counts changes of the pre- and post-processing: raise it with every one."""
+
+
+def model_of(weights: Weights) -> InSPyReNetModel | OnnxModel:
+    """Raises `EngineUnavailableError` where no engine runs these weights."""
+    try:
+        return MODELS[weights.name]
+    except KeyError:
+        raise EngineUnavailableError(
+            f"{weights.path}: no engine runs {weights.name!r}, only {', '.join(MODELS)}", name=weights.name
+        ) from None
+
+
+def model_id(weights: Weights) -> str:
+    """Part of the names of mattes and results, so that nothing computed otherwise is ever taken for theirs.
+
+    `NAME-DIGEST-PRECISION-pVERSION`, of `[a-z0-9-]`; DIGEST is the first 12 hex digits of the weights' SHA-256.
+    """
+    return f"{weights.name}-{weights.sha256[:12]}-{PRECISION}-p{model_of(weights).version}"

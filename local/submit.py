@@ -1,0 +1,83 @@
+"""`python -m local submit`: photos from files, results to files, with progress."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from local.storefront import RefusedError, Storefront, content_type_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+__all__ = ["Submission", "submit"]
+
+_PATIENCE: Final = 600.0
+_AT_ONCE: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """Each photo is uploaded once, for all recipes."""
+
+    photos: Sequence[Path]
+    recipes: Sequence[dict[str, Any]]
+    out: Path
+
+
+def submit(submission: Submission, api_url: str, api_key: str) -> int:
+    """0 if every result was written, else 1. A photo that fails stops no other."""
+    console = Console()
+    submission.out.mkdir(parents=True, exist_ok=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    failures = 0
+    with (
+        Storefront(api_url, api_key) as storefront,
+        ThreadPoolExecutor(_AT_ONCE) as pool,
+        Progress(*columns, console=console) as progress,
+    ):
+        task = progress.add_task("cutting out", total=len(submission.photos))
+        running = {pool.submit(_one, storefront, photo, submission): photo for photo in submission.photos}
+        for future in as_completed(running):
+            try:
+                line = future.result()
+            except (OSError, RefusedError, TimeoutError, httpx.HTTPError) as error:
+                failures += 1
+                line = f"[red]{error}"
+            progress.console.print(f"{running[future].name}: {line}", highlight=False, soft_wrap=True)
+            progress.advance(task)
+    return 1 if failures else 0
+
+
+def _one(storefront: Storefront, photo: Path, submission: Submission) -> str:
+    data = photo.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    job = storefront.upload(data, content_type_of(photo), submission.recipes, sha256=digest)
+    status = job.cached or storefront.wait(job, seconds=_PATIENCE)
+    if status["state"] == "failed":
+        raise RefusedError(200, status["error"]["code"], status["error"]["message"])
+    names = [_write(storefront, photo, result, submission.out) for result in status["results"]]
+    return f"{', '.join(names)}  ({status['cache']}, {float(status['cost_usd']):.6f} USD)"
+
+
+def _write(storefront: Storefront, photo: Path, result: dict[str, Any], out: Path) -> str:
+    """Named after the photo and what differs; written beside and renamed, so that a file is whole or not there."""
+    recipe = result["recipe"]
+    parts = [photo.stem, *(value for name in ("effect", "format") if _differs(value := recipe.get(name)))]
+    extension = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}[result["content_type"]]
+    path = out / f"{'-'.join(parts)}.{extension}"
+    unfinished = path.with_suffix(f".{extension}.part")
+    unfinished.write_bytes(storefront.download(result["url"]))
+    unfinished.replace(path)
+    return path.name
+
+
+def _differs(value: str | None) -> bool:
+    return value in {"black_white", "mask"}

@@ -1,0 +1,320 @@
+"""The main path on the real servers: emulated bucket and topics, functions under functions-framework, the worker."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import struct
+import time
+import zlib
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from events.messages import ResultCompleted, ResultFailed
+from events.names import record_name
+from local.storefront import RefusedError, Storefront
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.notifications import Notification, Notifications
+    from local.stack import Stack
+    from local.storefront import Accepted
+
+PATIENCE = 30.0
+CUTOUT: dict[str, Any] = {}
+
+
+@pytest.fixture
+def photo(request: pytest.FixtureRequest) -> bytes:
+    """A JPEG that no other test has uploaded."""
+    seed = zlib.crc32(request.node.nodeid.encode())
+    pixels = np.random.default_rng(seed).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    encoded = BytesIO()
+    Image.fromarray(pixels).save(encoded, "jpeg")
+    return encoded.getvalue()
+
+
+def completed(notification: Notification) -> ResultCompleted:
+    assert isinstance(notification.result, ResultCompleted), notification.result
+    return notification.result
+
+
+def failed(notification: Notification) -> ResultFailed:
+    assert isinstance(notification.result, ResultFailed), notification.result
+    return notification.result
+
+
+class TestCacheAnswers:
+    def test_a_new_photo_is_a_miss_and_its_result_can_be_fetched(
+        self, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        job = storefront.upload(photo, "image/jpeg", [CUTOUT])
+
+        told = completed(notifications.wait_for(job.job_id, seconds=PATIENCE))
+        assert [result.cache for result in told.results] == ["miss"]
+        assert told.cost_usd > 0
+        status = storefront.wait(job, seconds=PATIENCE)
+        assert (status["state"], status["cache"]) == ("done", "miss")
+        cutout = Image.open(BytesIO(storefront.download(status["results"][0]["url"])))
+        assert (cutout.size, cutout.mode) == ((128, 96), "RGBA")
+
+    def test_the_same_photo_again_is_a_hit_under_a_job_of_its_own(
+        self, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        first = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        told_first = completed(notifications.wait_for(first.job_id, seconds=PATIENCE))
+        second = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        told_second = completed(notifications.wait_for(second.job_id, seconds=PATIENCE))
+
+        assert told_second.results[0].cache == "hit"
+        assert told_second.results[0].object == told_first.results[0].object
+        assert told_second.lane is None
+
+    def test_a_hash_of_a_known_photo_is_answered_without_an_upload(
+        self, stack: Stack, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        first = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        notifications.wait_for(first.job_id, seconds=PATIENCE)
+        job = storefront.upload(photo, "image/jpeg", [CUTOUT], sha256=hashlib.sha256(photo).hexdigest())
+
+        assert job.cached is not None
+        assert job.cached["cache"] == "hit"
+        assert stack.store.stat(stack.buckets.uploads, f"{stack.tenant}/{job.job_id}") is None
+        assert storefront.status(job)["state"] == "done"
+        completed(notifications.wait_for(job.job_id, seconds=PATIENCE))
+
+    def test_another_effect_is_rendered_from_the_matte_without_the_worker(
+        self, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        first = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        notifications.wait_for(first.job_id, seconds=PATIENCE)
+        job = storefront.restyle(first, [{"effect": "black_white"}])
+
+        told = completed(notifications.wait_for(job.job_id, seconds=PATIENCE))
+        assert (told.results[0].cache, told.lane) == ("matte", "cpu")
+        assert "network" not in told.timings
+
+    def test_several_recipes_of_one_upload_arrive_in_one_notification(
+        self, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        white = {"kind": "color", "color": "#ffffff"}
+        recipes = [CUTOUT, {"format": "mask"}, {"format": "jpg", "background": white}, {"max_side": 32}]
+        job = storefront.upload(photo, "image/jpeg", recipes)
+
+        told = completed(notifications.wait_for(job.job_id, seconds=PATIENCE))
+        assert [result.content_type for result in told.results] == [
+            "image/png",
+            "image/png",
+            "image/jpeg",
+            "image/png",
+        ]
+        assert (told.results[3].width, told.results[3].height) == (32, 24)
+
+
+class TestRefusedPhotos:
+    @pytest.mark.parametrize(
+        ("data", "code"),
+        [
+            pytest.param(b"<html><body>no photo</body></html>" * 20, "unsupported_format", id="not an image"),
+            pytest.param(b"\xff\xd8\xff\xe0" + b"\x00" * 300, "corrupt_image", id="broken JPEG"),
+        ],
+    )
+    def test_what_is_no_photo_ends_as_a_failed_job_with_its_code(
+        self, storefront: Storefront, notifications: Notifications, data: bytes, code: str
+    ) -> None:
+        job = storefront.upload(data, "image/jpeg", [CUTOUT])
+
+        told = failed(notifications.wait_for(job.job_id, seconds=PATIENCE))
+        assert (told.code, told.retryable) == (code, False)
+        status = storefront.wait(job, seconds=PATIENCE)
+        assert (status["state"], status["error"]["code"]) == ("failed", code)
+
+    def test_a_photo_with_too_many_pixels_is_refused_by_its_header_alone(
+        self, storefront: Storefront, notifications: Notifications
+    ) -> None:
+        header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+        bomb = b"\x89PNG\r\n\x1a\n" + _png_chunk(b"IHDR", header) + _png_chunk(b"IDAT", b"") + _png_chunk(b"IEND", b"")
+        job = storefront.upload(bomb, "image/png", [CUTOUT])
+
+        told = failed(notifications.wait_for(job.job_id, seconds=PATIENCE))
+        assert told.code == "too_many_pixels"
+
+    def test_a_declared_size_over_the_limit_gets_no_signed_url(self, stack: Stack) -> None:
+        answer = httpx.post(
+            f"{stack.api_url}/uploads",
+            headers={"X-Api-Key": stack.api_key},
+            json={"content_type": "image/jpeg", "size": 31_457_281},
+        )
+        assert answer.status_code == 413
+        assert answer.json()["error"]["code"] == "too_large"
+        assert "31457280" in answer.json()["error"]["message"]
+
+
+class TestDuplicates:
+    def test_a_finalized_event_that_comes_twice_is_told_under_the_same_id(
+        self, stack: Stack, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        job = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        notifications.wait_for(job.job_id, seconds=PATIENCE)
+        httpx.post(f"{stack.events_url}/on_upload", **_finalized(stack, job)).raise_for_status()
+
+        told = _until(lambda: notifications.of(job.job_id), lambda heard: len(heard) >= 2)
+        assert len({one.event.id for one in told}) == 1
+        assert all(one.event.data == told[0].event.data for one in told)
+
+    def test_a_job_message_that_comes_again_after_the_end_tells_the_same_outcome(
+        self, stack: Stack, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        job = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        first = notifications.wait_for(job.job_id, seconds=PATIENCE)
+        answer = httpx.post(f"{stack.worker_url}/jobs", json=_job_push(stack, job))
+
+        assert answer.status_code == 204
+        told = _until(lambda: notifications.of(job.job_id), lambda heard: len(heard) >= 2)
+        assert {one.event.id for one in told} == {first.event.id}
+
+    def test_the_same_photo_twice_at_once_is_computed_for_both(
+        self, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        jobs = [storefront.upload(photo, "image/jpeg", [CUTOUT]) for _ in range(3)]
+        objects = {completed(notifications.wait_for(job.job_id, seconds=PATIENCE)).results[0].object for job in jobs}
+        assert len(objects) == 1
+
+
+class TestMissingUploads:
+    def test_a_job_whose_upload_is_gone_fails_for_good(
+        self, stack: Stack, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        stack.stop_worker()
+        try:
+            job = storefront.upload(photo, "image/jpeg", [CUTOUT])
+            _until(lambda: storefront.status(job), lambda status: status["state"] == "queued")
+            stack.store.delete(stack.buckets.uploads, f"{stack.tenant}/{job.job_id}")
+        finally:
+            stack.start_worker()
+        told = failed(notifications.wait_for(job.job_id, seconds=90))
+        assert (told.code, told.retryable) == ("upload_missing", False)
+
+
+class TestAccess:
+    def test_another_jobs_token_is_refused(self, storefront: Storefront, photo: bytes, stack: Stack) -> None:
+        mine = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        other = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        answer = httpx.get(f"{stack.api_url}/jobs/{mine.job_id}", headers={"Authorization": f"Bearer {other.token}"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+
+    def test_another_tenants_token_finds_no_job(self, storefront: Storefront, photo: bytes, stack: Stack) -> None:
+        mine = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        foreign = f"{stack.other_tenant}.{mine.token.partition('.')[2]}"
+        answer = httpx.get(f"{stack.api_url}/jobs/{mine.job_id}", headers={"Authorization": f"Bearer {foreign}"})
+        assert answer.status_code == 404
+
+    def test_a_hash_finds_nothing_of_another_tenant(
+        self, stack: Stack, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        job = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        notifications.wait_for(job.job_id, seconds=PATIENCE)
+        with Storefront(stack.api_url, stack.other_api_key) as other:
+            answer = other.upload(photo, "image/jpeg", [CUTOUT], sha256=hashlib.sha256(photo).hexdigest())
+        assert answer.cached is None
+
+    def test_an_unknown_key_is_refused(self, stack: Stack) -> None:
+        with Storefront(stack.api_url, "nobody's key") as nobody, pytest.raises(RefusedError, match="unauthorized"):
+            nobody.upload(b"x", "image/jpeg", [CUTOUT])
+
+    def test_a_page_of_a_foreign_origin_is_refused(self, stack: Stack) -> None:
+        answer = httpx.post(
+            f"{stack.api_url}/uploads",
+            headers={"X-Api-Key": stack.api_key, "Origin": "https://evil.example"},
+            json={"content_type": "image/jpeg", "size": 1},
+        )
+        assert answer.status_code == 403
+        assert "access-control-allow-origin" not in answer.headers
+
+
+class TestDeletion:
+    def test_deleting_the_only_job_of_a_photo_leaves_nothing_of_it(
+        self, stack: Stack, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        job = storefront.upload(photo, "image/jpeg", [CUTOUT])
+        told = completed(notifications.wait_for(job.job_id, seconds=PATIENCE))
+        content = told.results[0].object.name.rsplit("/", 2)[0]
+        storefront.delete(job)
+
+        assert stack.store.stat(stack.buckets.uploads, f"{stack.tenant}/{job.job_id}") is None
+        assert not stack.store.list(stack.buckets.results, content)
+        assert not stack.store.list(stack.buckets.mattes, content)
+        with pytest.raises(RefusedError, match="not_found"):
+            storefront.status(job)
+
+    def test_deleting_one_of_two_jobs_keeps_what_the_other_uses(
+        self, storefront: Storefront, notifications: Notifications, photo: bytes
+    ) -> None:
+        jobs = [storefront.upload(photo, "image/jpeg", [CUTOUT]) for _ in range(2)]
+        for job in jobs:
+            notifications.wait_for(job.job_id, seconds=PATIENCE)
+        storefront.delete(jobs[0])
+
+        result = storefront.status(jobs[1])["results"][0]
+        assert len(storefront.download(result["url"])) == result["bytes"]
+
+
+def _finalized(stack: Stack, job: Accepted) -> dict[str, Any]:
+    """The request that Eventarc makes for the job's upload."""
+    stat = stack.store.stat(stack.buckets.uploads, f"{stack.tenant}/{job.job_id}")
+    assert stat is not None
+    body = {
+        "bucket": stack.buckets.uploads,
+        "name": stat.name,
+        "generation": str(stat.generation),
+        "size": str(stat.size),
+        "contentType": stat.content_type,
+        "timeCreated": "2026-11-23T12:00:00Z",
+        "metadata": dict(stat.metadata),
+    }
+    source = f"//storage.googleapis.com/projects/_/buckets/{stack.buckets.uploads}"
+    headers = {
+        "ce-specversion": "1.0",
+        "ce-id": "duplicate",
+        "ce-type": "google.cloud.storage.object.v1.finalized",
+        "ce-source": source,
+        "ce-subject": f"objects/{stat.name}",
+        "ce-time": "2026-11-23T12:00:00Z",
+        "content-type": "application/json",
+    }
+    return {"headers": headers, "json": body}
+
+
+def _job_push(stack: Stack, job: Accepted) -> dict[str, Any]:
+    """The push that brought the job to the worker, from the job's own record."""
+    stored = stack.store.read(stack.buckets.jobs, record_name(stack.tenant, job.job_id, "queued"))
+    assert stored is not None
+    message = json.loads(stored.data)["message"]
+    return {
+        "message": {
+            "data": base64.b64encode(message["data"].encode()).decode(),
+            "attributes": message["attributes"],
+            "messageId": "1",
+        },
+        "subscription": "projects/local/subscriptions/again",
+    }
+
+
+def _png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _until(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
+    """Poll until it holds; fail after the usual patience."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds(value := read()):
+        assert time.monotonic() < deadline, f"still {value!r}"
+        time.sleep(0.05)
+    return value
