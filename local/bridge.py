@@ -50,7 +50,7 @@ _DRAIN_SECONDS: Final = 5.0
 
 def bridge(project: str, emulator: str, triggers: Iterable[Trigger], *, state: Path) -> Program:
     """The bridge as a supervised program. `state` is a folder for the file by which it says that it is ready."""
-    ready = state / "bridge.ready"
+    ready = (state / "bridge.ready").absolute()
     ready.unlink(missing_ok=True)
     arguments: list[str] = []
     for each in triggers:

@@ -31,19 +31,18 @@ class Row(NamedTuple):
 
 def save_contact_sheet(rows: Sequence[Row], path: Path) -> None:
     """A PNG with one row a photo: the photo, its matte, the cutout and the extra results on a checkerboard."""
-    columns = 3 + max(len(row.extra) for row in rows)
-    width = columns * (_CELL + _GAP) + _GAP
-    height = len(rows) * (_CELL + _CAPTION + _GAP) + _GAP
-    sheet = Image.new("RGB", (width, height), "white")
+    cells = [[_cell(data) for data in (row.photo, row.matte, row.cutout, *row.extra)] for row in rows]
+    heights = [max(cell.height for cell in row) for row in cells]
+    width = max(len(row) for row in cells) * (_CELL + _GAP) + _GAP
+    sheet = Image.new("RGB", (width, sum(heights) + len(rows) * (_CAPTION + _GAP) + _GAP), "white")
     draw = ImageDraw.Draw(sheet)
-    for index, row in enumerate(rows):
-        top = _GAP + index * (_CELL + _CAPTION + _GAP)
-        draw.text((_GAP, top + 4), row.name, fill="black", font_size=14)
-        for column, data in enumerate((row.photo, row.matte, row.cutout, *row.extra)):
-            cell = _cell(data)
+    top = _GAP
+    for row, images, height in zip(rows, cells, heights, strict=True):
+        draw.text((_GAP, top + 2), row.name, fill="black", font_size=14)
+        for column, cell in enumerate(images):
             left = _GAP + column * (_CELL + _GAP)
-            corner = (left + (_CELL - cell.width) // 2, top + _CAPTION + (_CELL - cell.height) // 2)
-            sheet.paste(cell, corner)
+            sheet.paste(cell, (left + (_CELL - cell.width) // 2, top + _CAPTION + (height - cell.height) // 2))
+        top += _CAPTION + height + _GAP
     sheet.save(path)
 
 

@@ -7,11 +7,13 @@ The first pass is new to the cache (`miss`), the second the same photos again (`
 from __future__ import annotations
 
 import hashlib
+import sys
 import time
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -35,6 +37,7 @@ _CUTOUT: Final[dict[str, Any]] = {}
 _MASK: Final[dict[str, Any]] = {"format": "mask"}
 _OTHER: Final[dict[str, Any]] = {"effect": "black_white"}
 _PATIENCE: Final = 300.0
+_PLAIN_WIDTH: Final = 120
 _STAGES: Final = ("event", "check", "queue", "decode", "network", "render", "store", "notify")
 
 
@@ -104,7 +107,7 @@ class _Demo:
 
 def run_demo(stack: Stack, photos: Sequence[Path], out: Path) -> int:
     """0 if every result arrived and is right, else 1."""
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _PLAIN_WIDTH, highlight=False)
     out.mkdir(parents=True, exist_ok=True)
     console.print(f"network: [bold]{stack.network}[/] ({stack.model}), on the {stack.device}")
 
@@ -146,12 +149,12 @@ def _count_answered_by_hash(demo: _Demo, photos: Sequence[Path], console: Consol
 
 
 def _table(passes: Sequence[Pass]) -> Table:
-    table = Table(title="seconds from PUT to notification, by stage")
-    table.add_column("photo")
-    table.add_column("cache")
+    table = Table(title="seconds from PUT to notification, by stage", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("photo", no_wrap=True)
+    table.add_column("cache", no_wrap=True)
     for name in ("total", *_STAGES):
-        table.add_column(name, justify="right")
-    table.add_column("USD", justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("USD", justify="right", no_wrap=True)
     for one in passes:
         told = None if one.notification is None else one.notification.result
         cost = told.cost_usd if isinstance(told, ResultCompleted) else Decimal(0)

@@ -1,14 +1,17 @@
 """Instant workers that die by SIGKILL just before a chosen call of their ports, one after the other on one port.
 
-Reads from stdin how many calls the next worker makes before it dies (0: it lives until stdin closes), forks it with
-everything imported, and prints `died` when it did. Only calls that concern a job count, so that a worker that dies
-before each of them in turn has died between every two steps of a job.
+Reads from stdin before which call the next worker dies, and forks it with everything imported. Once it is dead, another
+one that lives takes its place. An empty line ends whichever it is, and is answered with `died` or `survived`.
+
+Only calls that concern a job count, so that workers that die before each of them in turn have died between every two
+steps of a job.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import select
 import signal
 import sys
 from typing import TYPE_CHECKING, Any
@@ -21,6 +24,8 @@ from local.instant_worker import InstantEngine
 
 if TYPE_CHECKING:
     from gpu_worker.start import Ports
+
+_NEVER = -1
 
 
 class _Mortal:
@@ -55,21 +60,33 @@ def _live(settings: Settings, fatal: int) -> None:
     serve(settings, InstantEngine, connect=connect)
 
 
+def _fork(settings: Settings, fatal: int) -> int:
+    child = os.fork()
+    if child == 0:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        _live(settings, fatal)
+    return child
+
+
+def _watch(settings: Settings, mortal: int) -> str:
+    """Replace the mortal worker once it is dead; end whichever there is when the next line comes."""
+    child, outcome = mortal, "survived"
+    while not select.select([sys.stdin], [], [], 0.02)[0]:
+        if outcome == "survived" and os.waitpid(child, os.WNOHANG)[0]:
+            child, outcome = _fork(settings, _NEVER), "died"
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return outcome
+
+
 def main() -> None:
     settings = Settings.from_env(os.environ)
     configure(settings.log_format, project=settings.project)
-    for line in sys.stdin:
-        child = os.fork()
-        if child == 0:
-            _live(settings, int(line))
-        print("started", flush=True)
-        if int(line):
-            _, status = os.waitpid(child, 0)
-            print("died" if os.WIFSIGNALED(status) else "ended", flush=True)
-        else:
-            sys.stdin.read()
-            os.kill(child, signal.SIGTERM)
-            os.waitpid(child, 0)
+    while line := sys.stdin.readline():
+        outcome = _watch(settings, _fork(settings, int(line)))
+        if not sys.stdin.readline():
+            break
+        print(outcome, flush=True)
 
 
 if __name__ == "__main__":
