@@ -140,7 +140,7 @@ def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
         parts.tenants,
         parts.signer,
         parts.activity,
-        expected=parts.settings.expected,
+        expected=parts.api.expected,
         sleep=time.sleep,
     )
     return endpoint(handle, methods=("GET",), tenants=parts.tenants)

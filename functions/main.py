@@ -9,7 +9,6 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from functions.settings import Settings
 from functions.wiring import Parts
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def __getattr__(name: str) -> Callable[..., Any]:
     """functions-framework asks for its target once, at start (PEP 562)."""
     if name not in FUNCTIONS:
         raise AttributeError(f"{name!r} is not one of the functions {', '.join(FUNCTIONS)}")
-    handle = importlib.import_module(f"functions.{name}").build(Parts(Settings.from_env(os.environ)))
+    handle = importlib.import_module(f"functions.{name}").build(Parts(os.environ))
 
     def function(argument: Any) -> Any:  # noqa: ANN401  # a flask.Request or a CloudEvent, by the function's trigger
         return handle(argument)

@@ -96,11 +96,13 @@ class OnUpload:
                 _LOG.info(
                     "upload_refused", extra={"job_id": run.job_id, "code": error.code, "traceparent": run.traceparent}
                 )
-                self._desk.settlement.fail(run, failed(run, error, at=self._desk.clock(), spent=spent()))
+                if not self._desk.removal.repeated(run.tenant, run.job_id):
+                    self._desk.settlement.fail(run, failed(run, error, at=self._desk.clock(), spent=spent()))
                 return
-            if cache != "hit":
-                now = self._desk.clock()
-                self._desk.settlement.publish([function_cost(run, spent(), at=now)])
+            if cache == "hit":
+                self._desk.removal.repeated(run.tenant, run.job_id)
+            else:  # whoever does the work sees to a deletion
+                self._desk.settlement.publish([function_cost(run, spent(), at=self._desk.clock())])
         _LOG.info(
             "upload_accepted",
             extra={"job_id": run.job_id, "tenant": run.tenant, "cache": cache, "traceparent": run.traceparent},

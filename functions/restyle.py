@@ -115,7 +115,7 @@ def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
         parts.admission,
         parts.tenants,
         parts.dispatch,
-        public_url=parts.settings.public_url,
+        public_url=parts.api.public_url,
         meter=parts.meter,
     )
     return endpoint(handle, methods=("POST",), tenants=parts.tenants)

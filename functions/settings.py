@@ -17,24 +17,18 @@ if TYPE_CHECKING:
 
     from events.messages import CostKind
 
-__all__ = ["Settings"]
+__all__ = ["ApiSettings", "Settings", "SigningSettings"]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Settings of all functions; each deployment sets all of them, so that none can be forgotten."""
+    """What every function needs."""
 
     project: str
     region: str
     buckets: Buckets
     content_secret: bytes
     model: str
-    tenants: tuple[Tenant, ...]
-    public_url: str
-    signing_account: str
-    signing_key_file: str
-    storage_url: str
-    expected: Expectation
     vcpus: float
     gib: float
     log_format: str
@@ -54,16 +48,6 @@ class Settings:
             ),
             content_secret=env.secret_bytes("CONTENT_SECRET"),
             model=env.text("MODEL", pattern=MODEL_PATTERN),
-            tenants=env.json("TENANTS", tuple[Tenant, ...]),
-            public_url=env.text("PUBLIC_URL").rstrip("/"),
-            signing_account=env.text("SIGNING_ACCOUNT", default="" if environ.get("SIGNING_KEY_FILE") else None),
-            signing_key_file=env.text("SIGNING_KEY_FILE", default=""),
-            storage_url=env.text("STORAGE_URL", default="https://storage.googleapis.com"),
-            expected=Expectation(
-                cold_start=env.number("EXPECTED_COLD_START_SECONDS", default=20.0, minimum=0),
-                network=env.number("EXPECTED_NETWORK_SECONDS", default=2.0, minimum=0),
-                render=env.number("EXPECTED_RENDER_SECONDS", default=1.0, minimum=0),
-            ),
             vcpus=env.number("FUNCTION_VCPUS", default=1.0, minimum=0.08),
             gib=env.number("FUNCTION_GIB", default=1.0, minimum=0.125),
             log_format=env.choice("LOG_FORMAT", ("json", "text"), default="json"),
@@ -73,3 +57,50 @@ class Settings:
 
     def billing(self, kind: CostKind) -> Billing:
         return Billing(kind=kind, plan="function", region=self.region, vcpus=self.vcpus, gib=self.gib)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """What the public functions need besides."""
+
+    tenants: tuple[Tenant, ...]
+    public_url: str
+    expected: Expectation
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Raises `SettingsError` naming every variable that is missing or wrong."""
+        env = Environment(environ)
+        settings = cls(
+            tenants=env.json("TENANTS", tuple[Tenant, ...]),
+            public_url=env.text("PUBLIC_URL").rstrip("/"),
+            expected=Expectation(
+                cold_start=env.number("EXPECTED_COLD_START_SECONDS", default=20.0, minimum=0),
+                network=env.number("EXPECTED_NETWORK_SECONDS", default=2.0, minimum=0),
+                render=env.number("EXPECTED_RENDER_SECONDS", default=1.0, minimum=0),
+            ),
+        )
+        env.check()
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSettings:
+    """Who signs URLs: a key file where there is one, as locally; else IAM in the name of `account`."""
+
+    account: str
+    key_file: str
+    storage_url: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Raises `SettingsError` naming every variable that is missing or wrong."""
+        env = Environment(environ)
+        key_file = env.text("SIGNING_KEY_FILE", default="")
+        settings = cls(
+            account=env.text("SIGNING_ACCOUNT", default="" if key_file else None),
+            key_file=key_file,
+            storage_url=env.text("STORAGE_URL", default="https://storage.googleapis.com"),
+        )
+        env.check()
+        return settings

@@ -9,6 +9,7 @@ from cloud.logs import configure
 from cloud.pubsub import GooglePublisher
 from cloud.storage import GoogleObjectStore
 from functions.admission import Admission
+from functions.settings import ApiSettings, Settings, SigningSettings
 from functions.tenants import Tenants
 from jobs.activity import Activity
 from jobs.desk import JobDesk
@@ -17,7 +18,8 @@ from jobs.meter import Meter
 from jobs.spend import DailySpend
 
 if TYPE_CHECKING:
-    from functions.settings import Settings
+    from collections.abc import Mapping
+
     from jobs.ports import UrlSigner
 
 __all__ = ["Parts"]
@@ -26,9 +28,14 @@ __all__ = ["Parts"]
 class Parts:
     """The parts of one process; what a function never asks for is never made."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        configure(settings.log_format, project=settings.project)
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.settings = Settings.from_env(environ)
+        configure(self.settings.log_format, project=self.settings.project)
+
+    @cached_property
+    def api(self) -> ApiSettings:
+        return ApiSettings.from_env(self.environ)
 
     @cached_property
     def desk(self) -> JobDesk:
@@ -41,7 +48,7 @@ class Parts:
 
     @cached_property
     def tenants(self) -> Tenants:
-        return Tenants(self.settings.tenants)
+        return Tenants(self.api.tenants)
 
     @cached_property
     def admission(self) -> Admission:
@@ -62,10 +69,9 @@ class Parts:
 
     @cached_property
     def signer(self) -> UrlSigner:
-        """A key file where there is one, as locally; else IAM, in the name of this function's own account."""
         from cloud.signing import V4UrlSigner  # noqa: PLC0415  # not every function signs
 
-        settings = self.settings
-        if settings.signing_key_file:
-            return V4UrlSigner.from_key_file(settings.signing_key_file, endpoint=settings.storage_url)
-        return V4UrlSigner.from_iam(settings.signing_account, endpoint=settings.storage_url)
+        signing = SigningSettings.from_env(self.environ)
+        if signing.key_file:
+            return V4UrlSigner.from_key_file(signing.key_file, endpoint=signing.storage_url)
+        return V4UrlSigner.from_iam(signing.account, endpoint=signing.storage_url)

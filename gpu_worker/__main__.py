@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from cloud.logs import configure
 from gpu_worker.serve import serve
@@ -19,7 +18,7 @@ _BAKED: Final = Path("/weights")
 _LOCAL: Final = Path("weights")
 
 
-def main() -> None:
+def main() -> NoReturn:
     settings = Settings.from_env(os.environ)
     configure(settings.log_format, project=settings.project)
 
@@ -35,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

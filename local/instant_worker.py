@@ -6,7 +6,6 @@ Not part of any deployable. `python -m local.instant_worker` takes the worker's 
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -55,4 +54,4 @@ class InstantEngine:
 if __name__ == "__main__":
     settings = Settings.from_env(os.environ)
     configure(settings.log_format, project=settings.project)
-    sys.exit(serve(settings, InstantEngine))
+    serve(settings, InstantEngine)

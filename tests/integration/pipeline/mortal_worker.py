@@ -55,7 +55,7 @@ def _live(settings: Settings, fatal: int) -> None:
     def connect(settings: Settings) -> Ports:
         calls = itertools.count(1)
         store, publisher = google_ports(settings)
-        return _Mortal(store, calls, fatal), _Mortal(publisher, calls, fatal)  # type: ignore[return-value]  # by name
+        return _Mortal(store, calls, fatal), _Mortal(publisher, calls, fatal)
 
     serve(settings, InstantEngine, connect=connect)
 

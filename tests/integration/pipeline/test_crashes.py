@@ -99,7 +99,7 @@ def costs_of(stack: Stack) -> Iterator[Any]:
                 return of_job
             assert time.monotonic() < deadline, f"only {of_job}"
             received = client.pull(subscription=name, max_messages=100).received_messages
-            heard += [decode(one.message.data, dict(one.message.attributes), CostRecorded) for one in received]
+            heard.extend(decode(one.message.data, dict(one.message.attributes), CostRecorded) for one in received)
             if received:
                 client.acknowledge(subscription=name, ack_ids=[one.ack_id for one in received])
 
