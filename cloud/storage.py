@@ -1,13 +1,15 @@
 """Cloud Storage as an `ObjectStore`.
 
-Metadata goes through google-cloud-storage. Bytes go through the same authorised session, because two requests of the
-storage API are better here than what the library makes of them:
+Speaks the service's HTTP API through google-auth's session, because google-cloud-storage makes more requests of the
+same calls than a job has time for:
 
 - an XML `GET` answers data, generation and custom metadata at once, so one round trip is one consistent read
   (https://cloud.google.com/storage/docs/xml-api/get-object-download); the library needs two;
 - one multipart `POST` creates an object of any size
-  (https://cloud.google.com/storage/docs/json_api/v1/how-tos/multipart-upload); the library makes three requests
-  above 8 MiB, without the precondition taking part in the last one on every server.
+  (https://cloud.google.com/storage/docs/uploading-objects#uploading-an-object); the library makes three requests above
+  8 MiB, and fake-gcs-server does not hold the last one to the precondition;
+- where OpenTelemetry is installed, the library looks up each bucket in a background thread, which takes a permission
+  that nothing here has (`_bucket_metadata_cache`).
 
 Bytes are never decoded on the way: what was stored is what is read, whatever `Content-Encoding` an uploader set.
 """
@@ -26,23 +28,20 @@ import google.auth
 import google_crc32c
 import msgspec
 import requests
-import urllib3
-from google.api_core.exceptions import GoogleAPIError, NotFound, from_http_response
+from google.api_core.exceptions import GoogleAPICallError, GoogleAPIError, from_http_response
+from google.api_core.retry import Retry
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import GoogleAuthError
+from google.auth.exceptions import GoogleAuthError, TransportError
 from google.auth.transport.requests import AuthorizedSession
-from google.cloud.storage import Client
-from google.cloud.storage.retry import DEFAULT_RETRY
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from events.errors import TransientError, UploadMissingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from google.api_core.retry import Retry
     from google.auth.credentials import Credentials
-    from google.cloud.storage import Blob
 
     from jobs.ports import ObjectStat, StoredObject
 
@@ -55,15 +54,28 @@ DEADLINE_SECONDS: Final = 30.0
 """A call starts no further attempt after this time."""
 
 _ENDPOINT: Final = "https://storage.googleapis.com"
+_SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
 _TIMEOUT: Final = (5.0, 30.0)
 """Seconds to connect, and between two packets of an answer."""
-_RETRY: Final[Retry] = DEFAULT_RETRY.with_delay(initial=0.1, maximum=5.0, multiplier=2.0)
 _POOL: Final = 64
 """Connections kept open, enough for every thread of a process (requests keeps 10)."""
-_FAILURES: Final = (GoogleAPIError, GoogleAuthError, requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+_FAILURES: Final = (GoogleAPIError, GoogleAuthError, HTTPError, OSError, msgspec.MsgspecError)
+"""What the service, the network and the credentials fail with; errors of requests are `OSError`s."""
+_FIELDS: Final = "name,size,generation,contentType,metadata"
 _METADATA_KEY: Final = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _METADATA_VALUE: Final = re.compile(r"[!-~]([ -~]*[!-~])?|")
 _METADATA_HEADER: Final = "x-goog-meta-"
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether to repeat a call (https://cloud.google.com/storage/docs/retry-strategy).
+
+    Every call here can be repeated: reads, creates with a precondition, and deletes of names that are never used again.
+    """
+    if isinstance(error, GoogleAPICallError):
+        code = error.code or 0
+        return code in {requests.codes.request_timeout, requests.codes.too_many_requests} or code >= 500
+    return isinstance(error, (TransportError, HTTPError, OSError))
 
 
 class _Stat(NamedTuple):
@@ -86,9 +98,8 @@ class _Stored(NamedTuple):
 class GoogleObjectStore:
     """`jobs.ports.ObjectStore` over the real service, or over an emulator. Thread-safe.
 
-    Every call is bounded in time, and retried only where repeating it is safe. What still fails raises
-    `TransientError`, wrong credentials and missing buckets included: an operator can put those right while the
-    message waits.
+    Every call is bounded in time and repeated where that may help. What still fails raises `TransientError`, wrong
+    credentials and missing buckets included: an operator can put those right while the message waits.
     """
 
     def __init__(
@@ -97,14 +108,8 @@ class GoogleObjectStore:
         session.mount("http://", HTTPAdapter(pool_maxsize=_POOL))
         session.mount("https://", HTTPAdapter(pool_maxsize=_POOL))
         self._session = session
-        self._retry = _RETRY.with_timeout(deadline)
         self._endpoint = endpoint.rstrip("/")
-        self._client = Client(
-            project=None,
-            credentials=session.credentials,
-            _http=session,
-            client_options={"api_endpoint": self._endpoint},
-        )
+        self._retry = Retry(predicate=_may_pass, initial=0.1, maximum=5.0, multiplier=2.0, timeout=deadline)
 
     @classmethod
     def connect(
@@ -122,7 +127,7 @@ class GoogleObjectStore:
         if credentials is None and emulator:
             credentials = AnonymousCredentials()
         elif credentials is None:
-            credentials, _ = google.auth.default(scopes=Client.SCOPE)
+            credentials, _ = google.auth.default(scopes=[_SCOPE])
         return cls(AuthorizedSession(credentials), endpoint=emulator or _ENDPOINT, deadline=deadline)
 
     def read(self, bucket: str, name: str) -> StoredObject | None:
@@ -136,7 +141,7 @@ class GoogleObjectStore:
         breaks on the way or the checksum is wrong at the end; the caller starts again.
         """
         with _reporting("stream", bucket, name):
-            response = self._retry(self._get)(bucket, name, generation)
+            response = self._retry(self._open)(bucket, name, generation)
             if response is None:
                 raise UploadMissingError(f"no such generation of {bucket}/{name}", generation=generation)
             with response:
@@ -144,20 +149,22 @@ class GoogleObjectStore:
 
     def stat(self, bucket: str, name: str) -> ObjectStat | None:
         with _reporting("stat", bucket, name):
-            blob = self._client.bucket(bucket).get_blob(name, timeout=_TIMEOUT, retry=self._retry)
-            return None if blob is None else _stat_of_blob(blob)
+            answer = self._json("GET", _path(bucket, name), fields=_FIELDS)
+            return None if answer is None else msgspec.json.decode(answer, type=_Resource).stat()
 
     def list(self, bucket: str, prefix: str, *, start_offset: str | None = None) -> list[ObjectStat]:
+        found: list[ObjectStat] = []
+        query = {"prefix": prefix, "startOffset": start_offset or "", "fields": f"items({_FIELDS}),nextPageToken"}
         with _reporting("list", bucket, prefix):
-            blobs = self._client.list_blobs(
-                bucket,
-                prefix=prefix,
-                start_offset=start_offset,
-                fields="items(name,size,generation,contentType,metadata),nextPageToken",
-                timeout=_TIMEOUT,
-                retry=self._retry,
-            )
-            return [_stat_of_blob(blob) for blob in blobs]
+            while True:
+                answer = self._json("GET", f"/storage/v1/b/{quote(bucket)}/o", **query)
+                if answer is None:
+                    raise TransientError(f"storage: there is no bucket {bucket}")
+                page = msgspec.json.decode(answer, type=_Page)
+                found += [resource.stat() for resource in page.items]
+                if not page.next_page_token:
+                    return found
+                query["pageToken"] = page.next_page_token
 
     def create(
         self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None
@@ -173,23 +180,21 @@ class GoogleObjectStore:
 
     def delete(self, bucket: str, name: str) -> None:
         with _reporting("delete", bucket, name):
-            try:
-                self._client.bucket(bucket).blob(name).delete(timeout=_TIMEOUT, retry=self._retry)
-            except NotFound:
-                return
+            self._json("DELETE", _path(bucket, name))
 
     def close(self) -> None:
         self._session.close()
 
     def _read(self, bucket: str, name: str) -> StoredObject | None:
-        response = self._get(bucket, name, None)
+        response = self._open(bucket, name, None)
         if response is None:
             return None
         with response:
             data = b"".join(_verified_chunks(response))
             return cast("StoredObject", _Stored(_stat_of_response(name, len(data), response), data))
 
-    def _get(self, bucket: str, name: str, generation: int | None) -> requests.Response | None:
+    def _open(self, bucket: str, name: str, generation: int | None) -> requests.Response | None:
+        """The answer to a read, its body not yet read; None where there is no such object."""
         response = self._session.get(
             f"{self._endpoint}/{quote(bucket)}/{quote(name)}",
             params=None if generation is None else {"generation": generation},
@@ -218,10 +223,46 @@ class GoogleObjectStore:
                 raise from_http_response(response)
             return True
 
+    def _json(self, method: str, path: str, **query: str) -> bytes | None:
+        """The answer of the JSON API; None where it says that there is nothing."""
+
+        def attempt() -> bytes | None:
+            with self._session.request(method, self._endpoint + path, params=query, timeout=_TIMEOUT) as response:
+                if response.status_code == requests.codes.not_found:
+                    return None
+                if not response.ok:
+                    raise from_http_response(response)
+                return bytes(response.content)
+
+        return self._retry(attempt)()
+
+
+class _Resource(msgspec.Struct, frozen=True, rename="camel"):
+    """What the JSON API says of an object; 64-bit integers are strings there."""
+
+    name: str
+    size: str
+    generation: str
+    content_type: str = ""
+    metadata: dict[str, str] = {}
+
+    def stat(self) -> ObjectStat:
+        stat = _Stat(self.name, int(self.size), int(self.generation), self.content_type, self.metadata)
+        return cast("ObjectStat", stat)
+
+
+class _Page(msgspec.Struct, frozen=True, rename="camel"):
+    items: tuple[_Resource, ...] = ()
+    next_page_token: str = ""
+
 
 class _Multipart(NamedTuple):
     content_type: str
     body: bytes
+
+
+def _path(bucket: str, name: str) -> str:
+    return f"/storage/v1/b/{quote(bucket)}/o/{quote(name, safe='')}"
 
 
 def _multipart(name: str, data: bytes, content_type: str, metadata: Mapping[str, str]) -> _Multipart:
@@ -272,12 +313,9 @@ def _stat_of_response(name: str, size: int, response: requests.Response) -> Obje
         for key, value in headers.items()
         if key.lower().startswith(_METADATA_HEADER)
     }
-    generation = int(headers["x-goog-generation"])
-    return cast("ObjectStat", _Stat(name, size, generation, headers.get("content-type", ""), metadata))
-
-
-def _stat_of_blob(blob: Blob) -> ObjectStat:
-    stat = _Stat(blob.name, blob.size, blob.generation, blob.content_type or "", blob.metadata or {})
+    if "x-goog-generation" not in headers:
+        raise TransientError("the answer is not an object's", url=response.url)
+    stat = _Stat(name, size, int(headers["x-goog-generation"]), headers.get("content-type", ""), metadata)
     return cast("ObjectStat", stat)
 
 

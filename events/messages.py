@@ -18,17 +18,22 @@ from events.recipe import MAX_RECIPES, Recipe
 __all__ = [
     "EVENT_TYPES",
     "Cache",
+    "CompletedNotice",
     "CostKind",
     "CostRecorded",
+    "DeliveryRequested",
+    "FailedNotice",
     "JobRequested",
     "Lane",
     "Message",
     "ObjectRef",
     "PubsubMessage",
     "PubsubPush",
+    "ReceiverName",
     "Result",
     "ResultCompleted",
     "ResultFailed",
+    "ResultLink",
     "StorageObject",
     "Upload",
     "WarmupRequested",
@@ -47,6 +52,11 @@ Usd = Annotated[Decimal, msgspec.Meta(description="US dollars, at most nine deci
 Time = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339")]
 Recipes = Annotated[tuple[Recipe, ...], msgspec.Meta(min_length=1, max_length=MAX_RECIPES)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+DeliveryId = Annotated[
+    str,
+    msgspec.Meta(pattern=whole("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), description="UUID, a webhook's webhook-id"),
+]
+ReceiverName = Annotated[str, msgspec.Meta(pattern=TENANT_PATTERN, description="a webhook receiver of the tenant")]
 
 Lane = Literal["gpu", "cpu"]
 Cache = Literal["hit", "matte", "miss"]
@@ -173,12 +183,49 @@ class WarmupRequested(Message, frozen=True, kw_only=True, forbid_unknown_fields=
     at: Time
 
 
+class ResultLink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where a result can be fetched, and until when."""
+
+    url: Annotated[str, msgspec.Meta(description="signed, for GET")]
+    expires_at: Time
+
+
+class CompletedNotice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="completed"):
+    """Results, and one link to each of them, in their order; null where the object is gone."""
+
+    result: ResultCompleted
+    links: tuple[ResultLink | None, ...]
+
+    def __post_init__(self) -> None:
+        if len(self.links) != len(self.result.results):
+            raise ValueError("there must be as many links as results")
+
+
+class FailedNotice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="failed"):
+    result: ResultFailed
+
+
+class DeliveryRequested(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Make one attempt to tell one webhook receiver of one result event."""
+
+    type: ClassVar[str] = "cutout.delivery.requested.v1"
+    topics: ClassVar[tuple[str, ...]] = ("deliveries",)
+
+    delivery_id: Annotated[DeliveryId, msgspec.Meta(description="the same in every attempt")]
+    receiver: ReceiverName
+    occurred_at: Annotated[datetime, msgspec.Meta(tz=True, description="time of the result event, RFC 3339")]
+    notice: CompletedNotice | FailedNotice
+    attempt: Annotated[int, msgspec.Meta(ge=1)] = 1
+    first_attempt_at: Annotated[Time | None, msgspec.Meta(description="null until the first one failed")] = None
+
+
 EVENT_TYPES: Final[tuple[type[Message], ...]] = (
     JobRequested,
     ResultCompleted,
     ResultFailed,
     CostRecorded,
     WarmupRequested,
+    DeliveryRequested,
 )
 
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import math
+import re
 import time
 from datetime import timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
-from events.errors import InvalidMessageError
+from events.errors import InvalidMessageError, NotFoundError
 from events.messages import ResultCompleted
+from functions.expectation import seconds_left
 from functions.jobs_access import held_job
 from functions.views import done_view, failed_view, overall_cache
 from functions.web import answer, bearer_token, endpoint, job_id_of, origin_of
 from jobs.outcome import told_result
-from jobs.records import Outcome, Queued
+from jobs.records import Deleted, Outcome, Queued
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     import flask
 
+    from functions.expectation import Expectation
     from functions.jobs_access import HeldJob
     from functions.tenants import Tenants
     from functions.wiring import Parts
@@ -31,28 +30,11 @@ if TYPE_CHECKING:
     from jobs.desk import JobDesk
     from jobs.ports import UrlSigner
 
-__all__ = ["MAX_WAIT_SECONDS", "Expectation", "JobStatus", "build", "seconds_left"]
+__all__ = ["MAX_WAIT_SECONDS", "JobStatus", "build"]
 
 MAX_WAIT_SECONDS: Final = 30
 _FIRST_POLL: Final = 0.1
 _LONGEST_POLL: Final = 1.0
-
-
-class Expectation(msgspec.Struct, frozen=True, kw_only=True):
-    """Typical seconds of the parts of a job."""
-
-    cold_start: float
-    network: float
-    render: float
-
-
-def seconds_left(expected: Expectation, queued: Queued, *, warm: bool, now: datetime) -> int:
-    """An estimate, never below 1 while the job runs: a promise that has passed is no use to anybody."""
-    if queued.lane == "gpu":
-        total = expected.network + expected.render + (0 if warm else expected.cold_start)
-    else:
-        total = expected.render
-    return max(1, math.ceil(total - (now - queued.requested_at).total_seconds()))
 
 
 class JobStatus:
@@ -83,6 +65,8 @@ class JobStatus:
             origin=origin_of(request),
         )
         outcome = self._outcome(job, wait)
+        if wait and self._desk.records.read(job.tenant, job.job_id, "deleted", Deleted) is not None:
+            raise NotFoundError("this job was deleted")
         head: dict[str, object] = {"job_id": job.job_id}
         if outcome is None:
             return answer(head | self._pending(job), HTTPStatus.OK)
@@ -128,7 +112,7 @@ class JobStatus:
 def _wait_seconds(text: str | None) -> int:
     if text is None:
         return 0
-    if not text.isascii() or not text.isdigit() or int(text) > MAX_WAIT_SECONDS:
+    if re.fullmatch("[0-9]{1,2}", text) is None or int(text) > MAX_WAIT_SECONDS:
         raise InvalidMessageError({"wait": f"whole seconds from 0 to {MAX_WAIT_SECONDS}, got {text[:20]!r}"})
     return int(text)
 

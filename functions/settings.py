@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from cloud.environment import Environment
 from events.names import MODEL_PATTERN
-from functions.job_status import Expectation
+from functions.expectation import Expectation
 from functions.tenants import Tenant
 from jobs.costs import Billing
 from jobs.places import Buckets

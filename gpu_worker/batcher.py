@@ -58,30 +58,35 @@ class Batcher:
         self._window = window
         self._monotonic = monotonic
         self._items: deque[_Item] = deque()
-        self._announced = 0
+        self._announced: set[object] = set()
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name="network", daemon=True)
         self._thread.start()
 
     @contextmanager
-    def announced(self) -> Iterator[None]:
-        """Within it, a photo is being prepared that will be submitted soon."""
+    def announced(self) -> Iterator[object]:
+        """Within it, a photo is being prepared that will be submitted soon, with the ticket that is given here."""
+        ticket = object()
         with self._changed:
-            self._announced += 1
+            self._announced.add(ticket)
         try:
-            yield
+            yield ticket
         finally:
             with self._changed:
-                self._announced -= 1
+                self._announced.discard(ticket)
                 self._changed.notify_all()
 
-    def submit(self, value: Array, *, alone: bool = False) -> BatchResult:
-        """Wait for the network's answer. Raises what `infer` raised for this input alone."""
+    def submit(self, value: Array, *, alone: bool = False, ticket: object = None) -> BatchResult:
+        """Wait for the network's answer. Raises what `infer` raised for this input alone.
+
+        A ticket is taken back in the same moment: a photo that others wait for must not be missed by them.
+        """
         item = _Item(value, alone)
         with self._changed:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
+            self._announced.discard(ticket)
             self._items.append(item)
             self._changed.notify_all()
         return item.future.result()
@@ -119,11 +124,11 @@ class Batcher:
             return batch
 
     def _short_of_company(self) -> bool:
-        return self._announced > 0 and len(self._items) < self._largest and not self._closed
+        return bool(self._announced) and len(self._items) < self._largest and not self._closed
 
     def _run(self, batch: list[_Item]) -> None:
         try:
-            mattes = self._infer([item.value for item in batch])
+            answers = list(zip(batch, self._infer([item.value for item in batch]), strict=True))
         except Exception as error:  # noqa: BLE001  # whatever the network raises belongs to the photos
             if len(batch) == 1:
                 batch[0].future.set_exception(error)
@@ -132,5 +137,5 @@ class Batcher:
             self._run(batch[:middle])
             self._run(batch[middle:])
             return
-        for item, matte in zip(batch, mattes, strict=True):
+        for item, matte in answers:
             item.future.set_result(BatchResult(matte, len(batch)))

@@ -17,7 +17,10 @@ from jobs.processing import ComputedMatte
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from numpy.typing import NDArray
+
     from events.messages import JobRequested
+    from gpu_worker.batcher import BatchResult
     from gpu_worker.engines import Engine
     from imaging.photo import Photo
     from jobs.ports import Clock
@@ -74,21 +77,25 @@ class NetworkMattes:
         return self._ready_at is None or job.requested_at < self._ready_at
 
     def compute(self, photo: Photo, job: JobRequested, *, alone: bool, watch: Stopwatch) -> ComputedMatte:
-        with self._batcher.announced(), watch.stage("prepare"):
-            value = self._engine.prepare(for_network(photo))
-        with watch.stage("network"):
-            try:
-                matte, batch_size = self._batcher.submit(value, alone=alone)
-            except Exception as error:
-                _LOG.exception("network_failed", extra={"job_id": job.job_id})
-                self._check_health()
-                raise TransientError(f"the network failed on this photo: {error}") from error
+        with self._batcher.announced() as ticket:
+            with watch.stage("prepare"):
+                value = self._engine.prepare(for_network(photo))
+            with watch.stage("network"):
+                matte, batch_size = self._infer(value, job, alone=alone, ticket=ticket)
         with watch.stage("upsample"):
             alpha = self._engine.finish(matte, photo.width, photo.height)
         return ComputedMatte(alpha, batch_size)
 
     def close(self) -> None:
         self._batcher.close()
+
+    def _infer(self, value: NDArray[np.float32], job: JobRequested, *, alone: bool, ticket: object) -> BatchResult:
+        try:
+            return self._batcher.submit(value, alone=alone, ticket=ticket)
+        except Exception as error:
+            _LOG.exception("network_failed", extra={"job_id": job.job_id})
+            self._check_health()
+            raise TransientError(f"the network failed on this photo: {error}") from error
 
     def _check_health(self) -> None:
         """A photo may be poison; a blank one that fails as well means a broken device."""

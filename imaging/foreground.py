@@ -65,7 +65,7 @@ def _write_foreground(rgb: Rgb, alpha: Gray, out: Rgb) -> None:
         colors, _ = estimate_colors(np.ascontiguousarray(rgb), np.ascontiguousarray(alpha))
         np.copyto(out, colors, where=((alpha > 0) & (alpha < 255))[..., None])
         return
-    first = step // 2
+    first = min(step // 2, min(alpha.shape) - 1)
     size = alpha.shape[1], alpha.shape[0]
     foreground, background = (
         np.asarray(cv2.resize(colors, size, interpolation=cv2.INTER_LINEAR), np.uint8)

@@ -53,7 +53,7 @@ _MEASURE: Final[dict[Format, Callable[[bytes], Layout]]] = {
 
 @dataclass(frozen=True, slots=True)
 class ImageInfo:
-    """`width` and `height` in px as stored, before Exif orientation. The image is `data[:end]`."""
+    """The image is `data[:end]`. `width` and `height` in px as stored: before Exif orientation and HEIF crop."""
 
     format: Format
     width: int

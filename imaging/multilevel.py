@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 if TYPE_CHECKING:
+    from cv2.typing import MatLike
     from numpy.typing import NDArray
 
     from imaging.photo import Gray, Rgb
@@ -52,9 +53,13 @@ def estimate_colors(rgb: Rgb, alpha: Gray) -> tuple[Rgb, Rgb]:
 
 def _mean_colors(rgb: Rgb, alpha: Gray) -> Planes:
     """(1, 6, 1): the mean colours of what is nearly all foreground and of what is nearly all background."""
-    foreground = cv2.mean(rgb, cv2.inRange(alpha, 230, 255))[:3]
-    background = cv2.mean(rgb, cv2.inRange(alpha, 0, 25))[:3]
-    return np.array([*foreground, *background], np.float32).reshape(1, 6, 1)
+    means = (_mean_color(rgb, cv2.inRange(alpha, low, high)) for low, high in ((230, 255), (0, 25)))
+    return np.concatenate(list(means), dtype=np.float32).reshape(1, 6, 1)
+
+
+def _mean_color(rgb: Rgb, mask: MatLike) -> list[float]:
+    """Of the pixels in `mask`, of all where it is empty."""
+    return list(cv2.mean(rgb, mask if cv2.countNonZero(mask) else None)[:3])
 
 
 def _enlarge(colors: Planes, width: int, height: int) -> Planes:

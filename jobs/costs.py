@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -11,8 +12,6 @@ from events.prices import PRICES, PriceTable, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
-
 
 __all__ = ["Billing", "usage_from_metadata", "usage_to_metadata"]
 
@@ -35,8 +34,11 @@ class Billing(msgspec.Struct, frozen=True, kw_only=True):
             gib_seconds=round(self.gib * seconds, 6),
         )
 
-    def price(self, usage: Usage) -> Decimal:
-        return self.prices.instance(usage) if self.plan == "instance" else self.prices.function(usage)
+    def price(self, usage: Usage, *, requests: Decimal = Decimal(1)) -> Decimal:
+        """USD. Only functions are billed by the request: several records of one invocation share its fee."""
+        return (
+            self.prices.instance(usage) if self.plan == "instance" else self.prices.function(usage, requests=requests)
+        )
 
 
 def usage_to_metadata(usage: Usage) -> dict[str, str]:

@@ -40,7 +40,7 @@ class JobDesk:
         cls, store: ObjectStore, publisher: Publisher, buckets: Buckets, *, secret: bytes, clock: Clock = utc_now
     ) -> Self:
         records = JobRecords(store, buckets.jobs)
-        references = References(store, buckets, clock)
+        references = References(store, records, buckets, clock)
         return cls(
             store=store,
             buckets=buckets,

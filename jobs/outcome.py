@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from events.envelope import Outgoing
     from events.errors import CutoutError
-    from events.messages import Cache, Lane, Message, Result
+    from events.messages import Lane, Message, Result
 
 __all__ = ["JobRun", "Spent", "completed", "failed", "function_cost", "told_result"]
 
@@ -68,10 +68,7 @@ def completed(
     spent: Spent,
 ) -> Outcome:
     """The completed event, and one cost record for each recipe: together they cost what the run cost."""
-    costs = [
-        _cost(run, spent, spent.usage / len(results), at=at, model=model, recipe=r.recipe.digest(), cache=r.cache)
-        for r in results
-    ]
+    costs = [_cost(run, spent, at=at, model=model, result=result, parts=len(results)) for result in results]
     total = sum((cost.usd for cost in costs), Decimal(0))
     event = ResultCompleted(
         job_id=run.job_id,
@@ -108,7 +105,7 @@ def failed(
     told = [run.outgoing(event, "results", at=at)]
     total = Decimal(0)
     if spent is not None:
-        cost = _cost(run, spent, spent.usage, at=at, model=model)
+        cost = _cost(run, spent, at=at, model=model)
         told.append(run.outgoing(cost, "costs", at=at, part=f"{cost.kind}:failed"))
         total = cost.usd
     return Outcome(messages=tuple(told), ended_at=at, nano_usd=_nano(total))
@@ -116,7 +113,7 @@ def failed(
 
 def function_cost(run: JobRun, spent: Spent, *, at: datetime) -> Outgoing:
     """What a function cost that only passed a job on; its part of the id is the function's name."""
-    cost = _cost(run, spent, spent.usage, at=at, model=None)
+    cost = _cost(run, spent, at=at, model=None)
     return run.outgoing(cost, "costs", at=at, part=f"function:{run.source}")
 
 
@@ -127,20 +124,15 @@ def told_result(outcome: Outcome) -> ResultCompleted | ResultFailed:
 
 
 def _cost(
-    run: JobRun,
-    spent: Spent,
-    usage: Usage,
-    *,
-    at: datetime,
-    model: str | None,
-    recipe: str | None = None,
-    cache: Cache | None = None,
+    run: JobRun, spent: Spent, *, at: datetime, model: str | None, result: Result | None = None, parts: int = 1
 ) -> CostRecorded:
+    """One of `parts` equal records of what was spent."""
+    usage = spent.usage / parts
     return CostRecorded(
         occurred_at=at,
         kind=spent.billing.kind,
         region=spent.billing.region,
-        usd=spent.billing.price(usage),
+        usd=spent.billing.price(usage, requests=Decimal(1) / parts),
         price_version=spent.billing.prices.version,
         gpu_seconds=round(usage.gpu_seconds, 9),
         vcpu_seconds=round(usage.vcpu_seconds, 9),
@@ -148,8 +140,8 @@ def _cost(
         job_id=run.job_id,
         tenant=run.tenant,
         model=model,
-        recipe=recipe,
-        cache=cache,
+        recipe=None if result is None else result.recipe.digest(),
+        cache=None if result is None else result.cache,
         batch_size=spent.batch_size,
         cold_start=spent.cold_start,
         megapixels=spent.megapixels,

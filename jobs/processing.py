@@ -154,7 +154,10 @@ class Processor:
             traceparent=child_traceparent(event.traceparent),
         )
         state = self._desk.records.state(run.tenant, run.job_id)
-        if state.state == "deleted" or self._desk.settlement.retell(run, state):
+        if state.state == "deleted":
+            self._desk.removal.remove(run.tenant, run.job_id)
+            return
+        if self._desk.settlement.retell(run, state):
             return
         content = Content(
             tenant=job.tenant,
@@ -165,21 +168,24 @@ class Processor:
             work = _Attempt(event=event, run=run, content=content, share=share, alone=attempt > 1)
             self._count_waiting(work)
             try:
-                self._finish(work)
+                outcome, settle = self._completed(work), self._desk.settlement.complete
             except PermanentError as error:
                 outcome = failed(run, error, at=self._desk.clock(), model=content.model, spent=self._spent(work))
-                self._tell_observer(work, self._desk.settlement.fail(run, outcome))
+                settle = self._desk.settlement.fail
+            if not self._desk.removal.repeated(run.tenant, run.job_id):
+                self._tell_observer(work, settle(run, outcome))
 
     def _count_waiting(self, work: _Attempt) -> None:
         for stage, seconds in work.job.timings.items():
             work.watch.add(stage, seconds)
         work.watch.add("queue", (self._desk.clock() - work.event.time).total_seconds())
 
-    def _finish(self, work: _Attempt) -> None:
+    def _completed(self, work: _Attempt) -> Outcome:
+        """Make what is missing. Raises a `PermanentError` for a job that can't be done."""
         with work.watch.stage("lookup"):
             found = look_up(self._desk.store, self._desk.buckets, work.content, work.recipes)
         results = self._all_stored(work, found) or self._make(work, found)
-        outcome = completed(
+        return completed(
             work.run,
             at=self._desk.clock(),
             results=results.results,
@@ -190,10 +196,6 @@ class Processor:
             requested_at=work.job.requested_at,
             spent=self._spent(work),
         )
-        if self._desk.records.state(work.run.tenant, work.run.job_id).state == "deleted":
-            self._desk.removal.remove(work.run.tenant, work.run.job_id)
-            return
-        self._tell_observer(work, self._desk.settlement.complete(work.run, outcome))
 
     def _tell_observer(self, work: _Attempt, outcome: Outcome) -> None:
         ended = Ended(work.job, told_result(outcome), work.watch.seconds, work.batch_size)

@@ -10,22 +10,27 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from events.errors import TransientError
+from events.ids import job_time
 from events.names import reference_name, reference_prefix
 
 if TYPE_CHECKING:
     from jobs.places import Buckets
     from jobs.ports import Clock, ObjectStore
+    from jobs.records import JobRecords
 
 __all__ = ["References"]
 
 _NOTICE: Final = "~removal"
 _STALE: Final = timedelta(minutes=5)
 """A removal takes seconds: an older notice was left by one that died, and counts no more."""
+_ABANDONED: Final = timedelta(days=2)
+"""An upload's event is delivered for a day at most: a job that is still not queued then never will be."""
 
 
 class References:
-    def __init__(self, store: ObjectStore, buckets: Buckets, clock: Clock) -> None:
+    def __init__(self, store: ObjectStore, records: JobRecords, buckets: Buckets, clock: Clock) -> None:
         self._store = store
+        self._records = records
         self._buckets = buckets
         self._clock = clock
 
@@ -43,16 +48,32 @@ class References:
 
     def release(self, tenant: str, content: str, job_id: str) -> None:
         """Take the job's reference back; with the last one goes all that was computed from the content."""
-        prefix = reference_prefix(tenant, content)
-        notice = f"{prefix}{_NOTICE}"
-        now = self._clock()
-        self._store.create(self._buckets.jobs, notice, b"", content_type="text/plain", metadata={"at": now.isoformat()})
+        notice = f"{reference_prefix(tenant, content)}{_NOTICE}"
+        while not self._put_up(notice) and not self._notice_stands(tenant, content):
+            self._store.delete(self._buckets.jobs, notice)
         self._store.delete(self._buckets.jobs, reference_name(tenant, content, job_id))
-        if not [stat for stat in self._store.list(self._buckets.jobs, prefix) if stat.name != notice]:
-            for bucket in (self._buckets.results, self._buckets.mattes):
-                for stat in self._store.list(bucket, f"{tenant}/{content}/"):
-                    self._store.delete(bucket, stat.name)
+        others = self.jobs(tenant, content)
+        if not any(self._counts(tenant, other) for other in others):
+            self._remove_computed(tenant, content)
+            for other in others:
+                self._store.delete(self._buckets.jobs, reference_name(tenant, content, other))
         self._store.delete(self._buckets.jobs, notice)
+
+    def _counts(self, tenant: str, job_id: str) -> bool:
+        """Not if the job was deleted, or died before it was queued: nobody would ever take its reference back."""
+        records = self._records.state(tenant, job_id).records
+        if "deleted" in records:
+            return False
+        return "queued" in records or self._clock() - job_time(job_id) < _ABANDONED
+
+    def _remove_computed(self, tenant: str, content: str) -> None:
+        for bucket in (self._buckets.results, self._buckets.mattes):
+            for stat in self._store.list(bucket, f"{tenant}/{content}/"):
+                self._store.delete(bucket, stat.name)
+
+    def _put_up(self, notice: str) -> bool:
+        metadata = {"at": self._clock().isoformat()}
+        return self._store.create(self._buckets.jobs, notice, b"", content_type="text/plain", metadata=metadata)
 
     def _notice_stands(self, tenant: str, content: str) -> bool:
         stat = self._store.stat(self._buckets.jobs, f"{reference_prefix(tenant, content)}{_NOTICE}")

@@ -29,10 +29,17 @@ class Removal:
     def remove(self, tenant: str, job_id: str) -> None:
         """Mark the job as deleted, so that whoever works on it stops, then remove what is only its own.
 
-        May be repeated, and is by those who find the mark on a job that they have just worked on.
+        May be repeated.
         """
         self._records.create(tenant, job_id, "deleted", Deleted(deleted_at=self._clock()))
         self._store.delete(self._buckets.uploads, upload_name(tenant, job_id))
         queued = self._records.read(tenant, job_id, "queued", Queued)
         if queued is not None:
             self._references.release(tenant, queued.content_id, job_id)
+
+    def repeated(self, tenant: str, job_id: str) -> bool:
+        """Whether the job was deleted while somebody worked on it; then what was made meanwhile goes too."""
+        if self._records.state(tenant, job_id).state != "deleted":
+            return False
+        self.remove(tenant, job_id)
+        return True

@@ -45,6 +45,8 @@ _LOG: Final = logging.getLogger(__name__)
 _PARALLEL: Final = 8
 _CALL_SECONDS: Final = 540.0
 """An event function's longest life."""
+_LEASE_SECONDS: Final = 10
+"""How soon what a killed bridge held comes again; the client extends it while a call runs."""
 _DRAIN_SECONDS: Final = 5.0
 
 
@@ -87,7 +89,7 @@ class Bridge:
             pull = self._subscriber.subscribe(
                 self._subscriber.subscription_path(self._project, trigger.subscription),
                 callback=partial(self._deliver, trigger),
-                flow_control=FlowControl(max_messages=self._parallel),
+                flow_control=FlowControl(max_messages=self._parallel, max_duration_per_lease_extension=_LEASE_SECONDS),
                 scheduler=ThreadScheduler(ThreadPoolExecutor(self._parallel)),
                 await_callbacks_on_shutdown=True,
             )

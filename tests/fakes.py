@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,7 +19,7 @@ from jobs.ports import ObjectStat, StoredObject
 from jobs.processing import ComputedMatte
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from typing import NoReturn
 
     from numpy.typing import NDArray
@@ -65,7 +64,7 @@ class Faults:
         self.operations: list[str] = []
 
     def arm(self, nth: int, action: BaseException | Callable[[], object], *, after: bool = False) -> None:
-        """Raise or call `action` before the `nth` operation from now, or `after` it, so that only its answer is lost."""
+        """Raise or call `action` before the `nth` operation from now, or `after` it: only its answer is lost."""
         call = partial(_throw, action) if isinstance(action, BaseException) else action
         with self._lock:
             self._armed = _Fault(len(self.operations) + nth, call, after)

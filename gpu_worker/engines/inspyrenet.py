@@ -75,4 +75,4 @@ def _demand(device: str) -> None:
     if device == "cuda":
         if not torch.cuda.is_available():
             raise EngineUnavailableError("told to run on cuda, but torch finds no GPU here", device=device)
-        torch.backends.cudnn.conv.fp32_precision = "ieee"
+        torch.backends.cudnn.conv.fp32_precision = "ieee"  # type: ignore[attr-defined]  # torch puts it there at run time

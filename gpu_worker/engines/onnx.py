@@ -58,7 +58,7 @@ class OnnxEngine:
     def finish(self, matte: NDArray[np.float32], width: int, height: int) -> NDArray[np.uint8]:
         levels = np.rint(matte * 255).astype(np.uint8)
         resized = Image.fromarray(levels).resize((width, height), self._declared.preprocessing.resize)
-        return np.asarray(resized)
+        return np.array(resized)
 
 
 def _start(weights: Weights, device: str, threads: int | None) -> onnxruntime.InferenceSession:

@@ -38,4 +38,5 @@ class Preprocessing:
         """
         levels = np.arange(256, dtype=np.float32) / np.float32(self.divisor)
         centred = (levels - np.array(self.mean)[:, None]).astype(np.float32)
-        return (centred / np.array(self.scale)[:, None]).astype(np.float32)
+        scaled: NDArray[np.float32] = (centred / np.array(self.scale)[:, None]).astype(np.float32)
+        return scaled

@@ -40,7 +40,7 @@ class AxialAttention(nn.Module):
         query, key = self.query_conv(x).reshape(layout), self.key_conv(x).reshape(layout)
         value = self.value_conv(x).reshape(layout)
         weights = torch.softmax(query.transpose(1, 2) @ key, dim=-1)
-        mixed = value @ weights.transpose(1, 2)
+        mixed: Tensor = value @ weights.transpose(1, 2)
         return x + self.gamma * mixed.reshape(x.shape)
 
 

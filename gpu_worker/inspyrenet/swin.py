@@ -79,7 +79,7 @@ class WindowAttention(nn.Module):
         self.qkv = nn.Linear(channels, 3 * channels)
         self.proj = nn.Linear(channels, channels)
         self.register_buffer("bias", self._merge_bias(), persistent=False)
-        self.register_load_state_dict_post_hook(WindowAttention._renew_bias)
+        self.register_load_state_dict_post_hook(WindowAttention._renew_bias)  # type: ignore[no-untyped-call]  # torch's
 
     def _merge_bias(self) -> Tensor:
         """Position bias and shift mask in one, kept between passes: (kinds of window, heads, N, N)."""
@@ -93,7 +93,7 @@ class WindowAttention(nn.Module):
         module.bias = module._merge_bias()  # noqa: SLF001  # a hook gets its own module as an argument
 
     def forward(self, windows: Tensor) -> Tensor:
-        qkv = self.qkv(windows).unflatten(-1, (3, self._heads, -1))
+        qkv: Tensor = self.qkv(windows).reshape(*windows.shape[:-1], 3, self._heads, -1)
         qkv = qkv.permute(4, 0, 1, 2, 5, 3, 6)  # (3, B, rows, columns, heads, N, C / heads)
         if not self._shift:
             mixed = _attend(qkv, self.bias[0])
@@ -111,7 +111,7 @@ def _attend(qkv: Tensor, bias: Tensor) -> Tensor:
         return qkv[0]
     query, key, value = qkv.flatten(1, 3)
     mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias[None])
-    return mixed.unflatten(0, qkv.shape[1:4])
+    return mixed.reshape(qkv.shape[1:])
 
 
 class Mlp(nn.Module):
@@ -157,14 +157,16 @@ class SwinBlock(nn.Module):
 
 def _to_windows(x: Tensor) -> Tensor:
     """(B, h, w, C) -> (B, h / WINDOW, w / WINDOW, WINDOW * WINDOW, C)."""
-    x = x.unflatten(2, (-1, WINDOW)).unflatten(1, (-1, WINDOW))
+    batch, height, width, channels = x.shape
+    x = x.reshape(batch, height // WINDOW, WINDOW, width // WINDOW, WINDOW, channels)
     return x.transpose(2, 3).flatten(3, 4)
 
 
 def _to_image(windows: Tensor) -> Tensor:
     """The inverse of `_to_windows`."""
-    x = windows.unflatten(3, (WINDOW, WINDOW)).transpose(2, 3)
-    return x.flatten(3, 4).flatten(1, 2)
+    batch, rows, columns, _, channels = windows.shape
+    x = windows.reshape(batch, rows, columns, WINDOW, WINDOW, channels).transpose(2, 3)
+    return x.reshape(batch, rows * WINDOW, columns * WINDOW, channels)
 
 
 class PatchMerging(nn.Module):

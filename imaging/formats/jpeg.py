@@ -9,12 +9,12 @@ from typing import Final
 from events.errors import CorruptImageError
 from imaging.formats.layout import Layout, Span
 
-__all__ = ["measure"]
+__all__ = ["detach_exif", "measure"]
 
 _MAX_SEGMENTS: Final = 10_000
 _MAX_SCANS: Final = 100  # encoders write about ten; each one costs the decoder a pass over all coefficients
 
-_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_SOI, _EOI, _SOS, _APP1 = 0xD8, 0xD9, 0xDA, 0xE1
 _FRAMES: Final = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0-SOF15 without DHT, JPG, DAC
 _STANDALONE: Final = frozenset(range(0xD0, 0xD8)) | {0x01}  # restart markers and TEM have no length
 
@@ -48,6 +48,26 @@ def measure(data: bytes) -> Layout:
             scans.append(_scan(data, position, len(scans)))
             position = scans[-1].stop
     raise CorruptImageError(f"JPEG: more than {_MAX_SEGMENTS} segments")
+
+
+def detach_exif(data: bytes) -> tuple[bytes, bytes]:
+    """The first Exif block, b"" where there is none, and the file without Exif and XMP (its APP1 segments).
+
+    A codec has no use for either, and some stumble over a broken one. `data` is a file that `measure` accepts.
+    """
+    exif = b""
+    kept = [data[:2]]
+    position = 2
+    while True:
+        marker, start = _next_marker(data, position, _MARKER)
+        if marker in {_SOS, _EOI}:
+            return exif, b"".join((*kept, data[position:]))
+        stop = start if marker in _STANDALONE else _segment_end(data, start)
+        if marker != _APP1:
+            kept.append(data[position:stop])
+        elif not exif and data.startswith(b"Exif\x00\x00", start + 2):
+            exif = data[start + 2 : stop]
+        position = stop
 
 
 def _next_marker(data: bytes, position: int, pattern: re.Pattern[bytes]) -> tuple[int, int]:

@@ -80,10 +80,9 @@ class Scene:
         self.desk = JobDesk.over(self.store, self.publisher, BUCKETS, secret=SECRET, clock=self.clock)
         self.dispatch = Dispatch(self.desk, model=MODEL)
         self.meter = Meter(FUNCTION)
+        self.jobs: list[Job] = []
 
-    def upload(
-        self, data: bytes | None = None, *, recipes: Sequence[Recipe] = RECIPES, tenant: str = TENANT
-    ) -> Job:
+    def upload(self, data: bytes | None = None, *, recipes: Sequence[Recipe] = RECIPES, tenant: str = TENANT) -> Job:
         """A new job, its first record, and the shopper's PUT."""
         data = photo() if data is None else data
         self.clock.advance(1)
@@ -97,7 +96,8 @@ class Scene:
             content_type="image/png",
             metadata={"recipes": bound, "traceparent": TRACEPARENT},
         )
-        return Job(job_id, token, stat, data, tuple(recipes), tenant)
+        self.jobs.append(Job(job_id, token, stat, data, tuple(recipes), tenant))
+        return self.jobs[-1]
 
     def finalized(self, job: Job, **changes: object) -> CloudEvent:
         """What Eventarc tells `on_upload`, as functions-framework hands it over."""
@@ -135,11 +135,16 @@ class Scene:
 
     def message(self, job: Job, topic: str = "jobs") -> Event[JobRequested]:
         """The message on `topic` that asks for this job's work."""
-        messages = [message for message in self.publisher.distinct(topic) if job.job_id in message.attributes["ce-subject"]]
-        assert len(messages) == 1
-        return decode(messages[0].data, messages[0].attributes, JobRequested)
+        [message] = [event for event in self.messages(topic) if event.data.job_id == job.job_id]
+        return message
 
-    def queued(self, data: bytes | None = None, *, recipes: Sequence[Recipe] = RECIPES) -> tuple[Job, Event[JobRequested]]:
+    def messages(self, topic: str) -> list[Event[JobRequested]]:
+        """What was asked for on `topic`, repetitions left out."""
+        return [decode(sent.data, sent.attributes, JobRequested) for sent in self.publisher.distinct(topic)]
+
+    def queued(
+        self, data: bytes | None = None, *, recipes: Sequence[Recipe] = RECIPES
+    ) -> tuple[Job, Event[JobRequested]]:
         """A job that waits for a worker, and its message."""
         job = self.upload(data, recipes=recipes)
         assert self.send(job) == "miss"
@@ -153,14 +158,16 @@ class Scene:
         on_end: Callable[[Ended], None] = lambda _ended: None,
     ) -> Processor:
         """A worker as a fresh process has it."""
-        return Processor(
-            self.desk, mattes or InstantMattes(MODEL), billing=billing, source="gpu_worker", on_end=on_end
-        )
+        return Processor(self.desk, mattes or InstantMattes(MODEL), billing=billing, source="gpu_worker", on_end=on_end)
 
     def run(self, data: bytes | None = None, *, recipes: Sequence[Recipe] = RECIPES) -> Job:
         """A job from upload to its end."""
-        job, message = self.queued(data, recipes=recipes)
-        self.processor().process(message)
+        job = self.upload(data, recipes=recipes)
+        self.on_upload()(self.finalized(job))
+        for topic in ("jobs", "renders"):
+            for message in self.messages(topic):
+                if message.data.job_id == job.job_id:
+                    self.processor().process(message)
         return job
 
     def completed(self, job: Job) -> ResultCompleted:
@@ -178,10 +185,10 @@ class Scene:
         prefix = f"{job.tenant}/{job.job_id}/"
         return [name.removeprefix(prefix) for name in self.store.names(BUCKETS.jobs) if name.startswith(prefix)]
 
-    def spend(self, tenant: str = TENANT) -> list[int]:
-        """The amounts in the day's ledger, in 10^-9 USD."""
-        names = [name for name in self.store.names(BUCKETS.jobs) if name.startswith(f"~spend/{tenant}/")]
-        return [int(name.rpartition("~")[2]) for name in names]
+    def spend(self, job: Job) -> list[int]:
+        """What the ledger has of the job, in 10^-9 USD."""
+        names = [name for name in self.store.names(BUCKETS.jobs) if name.startswith(f"~spend/{job.tenant}/")]
+        return [int(name.rpartition("~")[2]) for name in names if job.job_id in name]
 
     def content(self, job: Job) -> str:
         return self.dispatch.content(job.tenant, job.sha256).content_id

@@ -46,11 +46,11 @@ class Asked(NamedTuple):
 class StubServer:
     """An HTTP server that gives the answers put into it, one after the other, and the last one again and again."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.asked: SimpleQueue[Asked] = SimpleQueue()
         self._answers: list[Answer | Callable[[Asked], Answer]] = [Answer()]
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
+        self._server = ThreadingHTTPServer((LOOPBACK, port), self._handler())
         self.url = f"http://{LOOPBACK}:{self._server.server_port}"
 
     def __enter__(self) -> Self:
@@ -87,6 +87,12 @@ class StubServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def __getattr__(self, name: str) -> Any:
+                """The base class looks for `do_GET` and its like."""
+                if name.startswith("do_"):
+                    return self.answer
+                raise AttributeError(name)
+
             def answer(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 asked = Asked(self.command, self.path, dict(self.headers.items()), body, time.time())
@@ -100,10 +106,8 @@ class StubServer:
                 self.wfile.write(answer.body)
                 self.close_connection = length != len(answer.body)
 
-            do_GET = do_POST = do_PUT = do_DELETE = answer
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
+            def log_message(self, *args: object) -> None:
+                """Say nothing."""
 
         return Handler
 
@@ -114,10 +118,8 @@ def stub() -> Iterator[StubServer]:
         yield server
 
 
-class TestSubscriptions:
+class Subscriptions:
     """Makes topics and subscriptions that nobody else uses, and pulls from them."""
-
-    __test__ = False
 
     def __init__(self, project: str, emulator: str, client: SubscriberClient) -> None:
         self._project = project
@@ -148,9 +150,9 @@ class TestSubscriptions:
 
 
 @pytest.fixture(scope="session")
-def subscriptions(project: str, pubsub: str) -> Iterator[TestSubscriptions]:
+def subscriptions(project: str, pubsub: str) -> Iterator[Subscriptions]:
     with grpc.insecure_channel(pubsub) as channel:
-        yield TestSubscriptions(project, pubsub, SubscriberClient(transport=SubscriberGrpcTransport(channel=channel)))
+        yield Subscriptions(project, pubsub, SubscriberClient(transport=SubscriberGrpcTransport(channel=channel)))
 
 
 @pytest.fixture

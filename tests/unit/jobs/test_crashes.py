@@ -1,72 +1,87 @@
-"""A process may die at any line. Each test lets it die before every single operation on the store and the publisher
-(or lose its answer), delivers again until nobody complains, and looks at what is there in the end."""
+"""A process may die at any line.
+
+Each test lets something go wrong at every single operation on the store and the publisher, one world for each,
+delivers again until nobody complains, and looks at what is there in the end.
+"""
 
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
 from events.errors import TransientError
-from events.messages import ResultFailed
-from tests.fakes import BlindMattes, Crash
+from tests.fakes import BlindMattes, Crash, InstantMattes
 from tests.unit.examples import MODEL
-from tests.unit.scene import BUCKETS, RECIPES, Scene, photo
+from tests.unit.scene import BUCKETS, RECIPES, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from events.messages import JobRequested
+    from events.recipe import Recipe
     from tests.unit.scene import Job
+
+    Prepare = Callable[[Scene], Callable[[], None]]
 
 _MOST_DELIVERIES: Final = 3
 
-Fault = tuple[type[BaseException], bool]
+
+class Fault(NamedTuple):
+    """What goes wrong, and whether the operation has happened by then: only its answer is lost."""
+
+    error: type[BaseException]
+    after: bool
+
 
 every_fault = pytest.mark.parametrize(
     "fault",
-    [(Crash, False), (Crash, True), (TransientError, False), (TransientError, True)],
-    ids=["crash-before", "crash-after", "failure", "lost-answer"],
+    [Fault(Crash, after=False), Fault(Crash, after=True), Fault(TransientError, after=True)],
+    ids=["crash-before", "crash-after", "lost-answer"],
 )
 
 
-def operations(prepare: Callable[[Scene], Callable[[], None]]) -> list[str]:
-    """What one undisturbed delivery does."""
-    scene = Scene()
-    deliver = prepare(scene)
-    before = len(scene.faults.operations)
+def disturbed(prepare: Prepare, fault: Fault) -> Iterator[Scene]:
+    """For every operation of an undisturbed delivery: the world after a fault there, and enough deliveries."""
+    calm = Scene()
+    deliver = prepare(calm)
+    before = len(calm.faults.operations)
     deliver()
-    return scene.faults.operations[before:]
+    for nth in range(1, len(calm.faults.operations) - before + 1):
+        scene = Scene()
+        deliver = prepare(scene)
+        scene.faults.arm(nth, fault.error("the network is gone"), after=fault.after)
+        assert failures(deliver) == 1, scene.faults.operations
+        deliver()  # once more, as at-least-once allows
+        yield scene
 
 
-def disturbed(prepare: Callable[[Scene], Callable[[], None]], nth: int, fault: Fault) -> Scene:
-    """The world after a fault at the `nth` operation, and as many deliveries as it takes."""
-    error, after = fault
-    scene = Scene()
-    deliver = prepare(scene)
-    scene.faults.arm(nth, error("the network is gone"), after=after)
-    for _ in range(_MOST_DELIVERIES):
+def failures(deliver: Callable[[], None]) -> int:
+    """How many deliveries failed before one came through."""
+    for failed in range(_MOST_DELIVERIES):
         try:
             deliver()
         except (Crash, TransientError):
             continue
-        deliver()  # and once more, as at-least-once allows
-        return scene
-    raise AssertionError("it never came through")
+        return failed
+    return _MOST_DELIVERIES
 
 
-def assert_done_once(scene: Scene, job: Job) -> None:
+def assert_done_once(scene: Scene, job: Job, *, caches: list[str], kind: str = "gpu") -> None:
+    """One record, one event, every result as told, and each part of the cost once."""
     completed = scene.completed(job)
     assert scene.records(job) == ["awaiting_upload.json", "done.json", "queued.json"]
     assert [result.recipe for result in completed.results] == list(job.recipes)
+    assert [result.cache for result in completed.results] == caches
     for result in completed.results:
         stored = scene.store.peek(result.object.bucket, result.object.name)
         assert stored is not None
         assert (stored.stat.size, stored.stat.content_type) == (result.bytes, result.content_type)
-    costs = scene.costs(job)
-    assert sorted(cost.recipe or "" for cost in costs) == sorted(recipe.digest() for recipe in job.recipes)
+    costs = scene.costs(job, kind=kind)
+    assert [cost.recipe for cost in costs] == [recipe.digest() for recipe in job.recipes]
     assert sum((cost.usd for cost in costs), Decimal(0)) == completed.cost_usd > 0
-    assert scene.spend() == [int(completed.cost_usd.scaleb(9))]
+    assert scene.spend(job) == [int(completed.cost_usd.scaleb(9))]
 
 
 @every_fault
@@ -75,13 +90,10 @@ def test_a_job_on_a_worker_completes_exactly_once(fault: Fault) -> None:
         _, message = scene.queued()
         return lambda: scene.processor().process(message)
 
-    trail = operations(prepare)
-    assert len(trail) > 10
-    for nth in range(1, len(trail) + 1):
-        scene = disturbed(prepare, nth, fault)
-        job = only_job(scene)
-        assert_done_once(scene, job)
-        assert [result.cache for result in scene.completed(job).results] == ["miss", "miss"]
+    worlds = list(disturbed(prepare, fault))
+    assert len(worlds) >= 12
+    for scene in worlds:
+        assert_done_once(scene, scene.jobs[0], caches=["miss", "miss"])
 
 
 @every_fault
@@ -90,14 +102,12 @@ def test_a_job_that_fails_for_good_is_told_once(fault: Fault) -> None:
         _, message = scene.queued()
         return lambda: scene.processor(BlindMattes(MODEL)).process(message)
 
-    for nth in range(1, len(operations(prepare)) + 1):
-        scene = disturbed(prepare, nth, fault)
-        [event] = {event.id: event for event in scene.publisher.events("results")}.values()
-        assert isinstance(event.data, ResultFailed)
-        assert event.data.code == "no_foreground"
-        assert len(scene.publisher.distinct("results")) == 1
-        [cost] = scene.costs(only_job(scene))
-        assert scene.spend() == [int(cost.usd.scaleb(9))]
+    for scene in disturbed(prepare, fault):
+        [failed] = scene.publisher.distinct("results")
+        [cost] = scene.costs(scene.jobs[0])
+        assert '"code":"no_foreground"' in failed.data
+        assert scene.records(scene.jobs[0]) == ["awaiting_upload.json", "failed-0.json", "queued.json"]
+        assert scene.spend(scene.jobs[0]) == [int(cost.usd.scaleb(9))]
 
 
 @every_fault
@@ -106,53 +116,38 @@ def test_an_upload_of_a_new_photo_is_sent_to_one_worker_once(fault: Fault) -> No
         job = scene.upload()
         return lambda: scene.on_upload()(scene.finalized(job))
 
-    for nth in range(1, len(operations(prepare)) + 1):
-        scene = disturbed(prepare, nth, fault)
-        job = only_job(scene)
-        message = scene.message(job)
+    for scene in disturbed(prepare, fault):
+        [job] = scene.jobs
         assert scene.records(job) == ["awaiting_upload.json", "queued.json"]
         assert not scene.publisher.on("results")
-        scene.processor().process(message)
-        assert_done_once(scene, job)
-
-
-@every_fault
-def test_an_upload_whose_results_exist_completes_exactly_once(fault: Fault) -> None:
-    first: list[Job] = []
-
-    def prepare(scene: Scene) -> Callable[[], None]:
-        first[:] = [scene.run()]
-        job = scene.upload()
-        return lambda: scene.on_upload()(scene.finalized(job))
-
-    for nth in range(1, len(operations(prepare)) + 1):
-        scene = disturbed(prepare, nth, fault)
-        job = only_job(scene, besides=first[0].job_id)
-        completed = scene.completed(job)
-        assert scene.records(job) == ["awaiting_upload.json", "done.json", "queued.json"]
-        assert [result.cache for result in completed.results] == ["hit", "hit"]
-        costs = scene.costs(job, kind="function")
-        assert sum((cost.usd for cost in costs), Decimal(0)) == completed.cost_usd > 0
-        assert int(completed.cost_usd.scaleb(9)) in scene.spend()
-        assert len(scene.spend()) == 2
+        scene.processor().process(scene.message(job))
+        assert_done_once(scene, job, caches=["miss", "miss"])
 
 
 @every_fault
 def test_an_upload_whose_matte_exists_is_sent_to_the_cpu_once(fault: Fault) -> None:
-    first: list[Job] = []
-
     def prepare(scene: Scene) -> Callable[[], None]:
-        first[:] = [scene.run(recipes=RECIPES[:1])]
+        scene.run(recipes=RECIPES[:1])
         job = scene.upload(recipes=RECIPES[1:])
         return lambda: scene.on_upload()(scene.finalized(job))
 
-    for nth in range(1, len(operations(prepare)) + 1):
-        scene = disturbed(prepare, nth, fault)
-        job = only_job(scene, besides=first[0].job_id)
+    for scene in disturbed(prepare, fault):
+        job = scene.jobs[1]
         message = scene.message(job, "renders")
         assert message.data.lane == "cpu"
         scene.processor().process(message)
-        assert [result.cache for result in scene.completed(job).results] == ["matte"]
+        assert_done_once(scene, job, caches=["matte"])
+
+
+@every_fault
+def test_an_upload_whose_results_exist_completes_exactly_once(fault: Fault) -> None:
+    def prepare(scene: Scene) -> Callable[[], None]:
+        scene.run()
+        job = scene.upload()
+        return lambda: scene.on_upload()(scene.finalized(job))
+
+    for scene in disturbed(prepare, fault):
+        assert_done_once(scene, scene.jobs[1], caches=["hit", "hit"], kind="function")
 
 
 @every_fault
@@ -161,50 +156,83 @@ def test_an_upload_that_is_no_photo_is_refused_once(fault: Fault) -> None:
         job = scene.upload(b"<html>" * 100)
         return lambda: scene.on_upload()(scene.finalized(job))
 
-    for nth in range(1, len(operations(prepare)) + 1):
-        scene = disturbed(prepare, nth, fault)
-        [message] = scene.publisher.distinct("results")
-        assert '"code":"unsupported_format"' in message.data
-        assert scene.records(only_job(scene)) == ["awaiting_upload.json", "failed-0.json"]
-        assert len(scene.spend()) == 1
+    for scene in disturbed(prepare, fault):
+        [failed] = scene.publisher.distinct("results")
+        assert '"code":"unsupported_format"' in failed.data
+        assert scene.records(scene.jobs[0]) == ["awaiting_upload.json", "failed-0.json"]
+        assert len(scene.spend(scene.jobs[0])) == 1
 
 
 @every_fault
-def test_a_removal_that_is_repeated_leaves_nothing_behind(fault: Fault) -> None:
+def test_a_removal_leaves_nothing_behind(fault: Fault) -> None:
     def prepare(scene: Scene) -> Callable[[], None]:
         job = scene.run()
         return lambda: scene.desk.removal.remove(job.tenant, job.job_id)
 
-    for nth in range(1, len(operations(prepare)) + 1):
-        scene = disturbed(prepare, nth, fault)
-        assert [scene.store.names(bucket) for bucket in (BUCKETS.uploads, BUCKETS.mattes, BUCKETS.results)] == [()] * 3
-        assert not [name for name in scene.store.names(BUCKETS.jobs) if name.startswith("~references/")]
+    for scene in disturbed(prepare, fault):
+        assert_nothing_left(scene)
 
 
+@pytest.mark.parametrize("mattes", [InstantMattes, BlindMattes], ids=["a subject", "no subject"])
 @every_fault
-def test_a_job_that_is_deleted_while_a_worker_is_at_it_leaves_nothing_behind(fault: Fault) -> None:
-    """The shopper deletes in the middle of the computation; then the worker dies at any later line."""
+def test_a_job_that_is_deleted_in_the_middle_leaves_nothing_behind(mattes: type[InstantMattes], fault: Fault) -> None:
+    """The shopper deletes during the computation; then the worker dies at any later line."""
 
     def prepare(scene: Scene) -> Callable[[], None]:
-        job, message = scene.queued()
-        scene.processor_mattes = scene.deleting_mattes(job)
-        return lambda: scene.processor(scene.processor_mattes).process(message)
+        _, message = scene.queued()
 
-    for nth in range(1, len(operations(prepare)) + 1):
-        assert_nothing_left(disturbed(prepare, nth, fault))
+        def delete(job: JobRequested) -> None:
+            scene.desk.removal.remove(job.tenant, job.job_id)
+
+        return lambda: scene.processor(mattes(MODEL, during=delete)).process(message)
+
+    for scene in disturbed(prepare, fault):
+        assert_nothing_left(scene)
+        assert not scene.publisher.on("results")
+
+
+def deleted_at_each_line(prepare: Prepare) -> Iterator[Scene]:
+    """For every operation of one delivery: the world where the shopper deleted the newest job right before it."""
+    calm = Scene()
+    deliver = prepare(calm)
+    before = len(calm.faults.operations)
+    deliver()
+    for nth in range(1, len(calm.faults.operations) - before + 1):
+        scene = Scene()
+        deliver = prepare(scene)
+        job = scene.jobs[-1]
+        scene.faults.arm(nth, lambda: scene.desk.removal.remove(job.tenant, job.job_id))  # noqa: B023  # used in this turn
+        failures(deliver)
+        yield scene
+
+
+def test_a_deletion_before_any_line_of_a_worker_leaves_nothing_behind() -> None:
+    def prepare(scene: Scene) -> Callable[[], None]:
+        _, message = scene.queued()
+        return lambda: scene.processor().process(message)
+
+    for scene in deleted_at_each_line(prepare):
+        assert_nothing_left(scene)
+
+
+@pytest.mark.parametrize("known", [(), RECIPES[:1], RECIPES], ids=["miss", "matte", "hit"])
+def test_a_deletion_before_any_line_of_an_upload_leaves_nothing_of_that_job(known: tuple[Recipe, ...]) -> None:
+    def prepare(scene: Scene) -> Callable[[], None]:
+        if known:
+            scene.run(recipes=known)
+        job = scene.upload()
+        return lambda: scene.on_upload()(scene.finalized(job))
+
+    for scene in deleted_at_each_line(prepare):
+        for topic in ("jobs", "renders"):
+            for message in scene.messages(topic):
+                scene.processor().process(message)
+        for earlier in scene.jobs[:-1]:
+            assert len(scene.computed(earlier)) == 1 + len(known)
+            scene.desk.removal.remove(earlier.tenant, earlier.job_id)
+        assert_nothing_left(scene)
 
 
 def assert_nothing_left(scene: Scene) -> None:
-    job = only_job(scene)
-    assert scene.computed(job) == []
-    assert scene.references(job) == []
-    assert scene.store.names(BUCKETS.uploads) == ()
-
-
-def only_job(scene: Scene, *, besides: str = "") -> Job:
-    [job] = [job for job in scene.jobs if job.job_id != besides]
-    return job
-
-
-def test_photos_of_different_seeds_differ() -> None:
-    assert photo(0) != photo(1)
+    assert [scene.store.names(bucket) for bucket in (BUCKETS.uploads, BUCKETS.mattes, BUCKETS.results)] == [(), (), ()]
+    assert not [name for name in scene.store.names(BUCKETS.jobs) if name.startswith("~references/")]

@@ -1,0 +1,100 @@
+"""Encoded results: the right pixels, no metadata, the same bytes each time."""
+
+from __future__ import annotations
+
+import io
+import struct
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from events.errors import UnsupportedRecipeError
+from imaging.encode import encode_gray, encode_jpeg, encode_png, encode_webp
+from imaging.inspection import inspect
+from tests.unit.imaging.image_files import HEIGHT, WIDTH, quadrants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RGB: Final = quadrants()
+ALPHA: Final = np.tile(np.linspace(0, 255, WIDTH).astype(np.uint8), (HEIGHT, 1))
+
+ENCODERS: Final[dict[str, Callable[[], bytes]]] = {
+    "png": lambda: encode_png(RGB),
+    "png with alpha": lambda: encode_png(RGB, ALPHA),
+    "webp": lambda: encode_webp(RGB),
+    "webp with alpha": lambda: encode_webp(RGB, ALPHA),
+    "jpeg": lambda: encode_jpeg(RGB),
+    "grey": lambda: encode_gray(ALPHA),
+}
+
+
+def opened(data: bytes) -> Image.Image:
+    image = Image.open(io.BytesIO(data))
+    image.load()
+    return image
+
+
+def png_chunks(data: bytes) -> list[bytes]:
+    position, kinds = 8, []
+    while position < len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        kinds.append(kind)
+        position += 12 + length
+    return kinds
+
+
+@pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
+def test_the_same_pixels_give_the_same_bytes(encode: Callable[[], bytes]) -> None:
+    assert encode() == encode()
+
+
+@pytest.mark.parametrize("encode", ENCODERS.values(), ids=ENCODERS)
+def test_no_metadata_is_written(encode: Callable[[], bytes]) -> None:
+    data = encode()
+    image = opened(data)
+    assert not image.getexif()
+    assert not {"icc_profile", "exif", "xmp", "comment", "dpi"} & {key for key, value in image.info.items() if value}
+    assert inspect(data).end == len(data)
+
+
+@pytest.mark.parametrize("name", ["png", "png with alpha", "grey"])
+def test_a_png_has_the_chunks_that_it_needs_and_no_others(name: str) -> None:
+    kinds = png_chunks(ENCODERS[name]())
+    assert kinds[0] == b"IHDR"
+    assert kinds[-1] == b"IEND"
+    assert set(kinds[1:-1]) == {b"IDAT"}
+
+
+def test_png_is_lossless() -> None:
+    assert np.array_equal(np.asarray(opened(encode_png(RGB))), RGB)
+    assert np.array_equal(np.asarray(opened(encode_png(RGB, ALPHA))), np.dstack((RGB, ALPHA)))
+    assert np.array_equal(np.asarray(opened(encode_gray(ALPHA))), ALPHA)
+
+
+def test_webp_keeps_alpha_exactly_and_colours_nearly() -> None:
+    pixels = np.asarray(opened(encode_webp(RGB, ALPHA)))
+    assert np.array_equal(pixels[..., 3], ALPHA)
+    visible = ALPHA > 0
+    assert np.abs(pixels[..., :3][visible].astype(int) - RGB[visible]).mean() < 4
+
+
+def test_jpeg_keeps_colours_and_their_full_resolution() -> None:
+    image = opened(encode_jpeg(RGB))
+    assert np.abs(np.asarray(image).astype(int) - RGB).mean() < 3
+    assert [layer[1:3] for layer in image.layer] == [(1, 1)] * 3  # type: ignore[attr-defined]  # of JpegImageFile
+
+
+def test_a_side_that_webp_can_not_hold_is_refused_with_the_way_out() -> None:
+    with pytest.raises(UnsupportedRecipeError, match="16383 px a side: give max_side"):
+        encode_webp(np.zeros((1, 16_384, 3), np.uint8))
+    assert inspect(encode_webp(np.zeros((1, 16_383, 3), np.uint8))).width == 16_383
+
+
+def test_views_of_larger_arrays_are_encoded_as_they_look() -> None:
+    view, alpha = RGB[5:50, 7:70], ALPHA[5:50, 7:70]
+    assert np.array_equal(np.asarray(opened(encode_png(view, alpha))), np.dstack((view, alpha)))
+    assert np.array_equal(np.asarray(opened(encode_gray(alpha))), alpha)
+    assert opened(encode_webp(view, alpha)).size == opened(encode_jpeg(view)).size == (63, 45)
