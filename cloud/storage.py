@@ -152,9 +152,13 @@ class GoogleObjectStore:
             answer = self._json("GET", _path(bucket, name), fields=_FIELDS)
             return None if answer is None else msgspec.json.decode(answer, type=_Resource).stat()
 
-    def list(self, bucket: str, prefix: str, *, start_offset: str | None = None) -> list[ObjectStat]:
+    def list(
+        self, bucket: str, prefix: str, *, start_offset: str | None = None, end_offset: str | None = None
+    ) -> list[ObjectStat]:
         found: list[ObjectStat] = []
         query = {"prefix": prefix, "startOffset": start_offset or "", "fields": f"items({_FIELDS}),nextPageToken"}
+        if end_offset is not None:
+            query["endOffset"] = end_offset
         with _reporting("list", bucket, prefix):
             while True:
                 answer = self._json("GET", f"/storage/v1/b/{quote(bucket)}/o", **query)

@@ -54,7 +54,9 @@ Recipes = Annotated[tuple[Recipe, ...], msgspec.Meta(min_length=1, max_length=MA
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 DeliveryId = Annotated[
     str,
-    msgspec.Meta(pattern=whole("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), description="UUID, a webhook's webhook-id"),
+    msgspec.Meta(
+        pattern=whole("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), description="UUID, a webhook's webhook-id"
+    ),
 ]
 ReceiverName = Annotated[str, msgspec.Meta(pattern=TENANT_PATTERN, description="a webhook receiver of the tenant")]
 
@@ -190,7 +192,9 @@ class ResultLink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     expires_at: Time
 
 
-class CompletedNotice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="completed"):
+class CompletedNotice(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="completed"
+):
     """Results, and one link to each of them, in their order; null where the object is gone."""
 
     result: ResultCompleted
@@ -201,7 +205,9 @@ class CompletedNotice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
             raise ValueError("there must be as many links as results")
 
 
-class FailedNotice(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="failed"):
+class FailedNotice(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="failed"
+):
     result: ResultFailed
 
 

@@ -1,8 +1,12 @@
-"""Regular expressions that mean the same to Python, to msgspec and to a reader of the JSON Schemas."""
+"""Regular expressions for whole texts, in Python and in the JSON Schemas."""
 
 from __future__ import annotations
 
-__all__ = ["whole"]
+from typing import Final
+
+__all__ = ["portable", "whole"]
+
+_NO_LINE_BREAK: Final = r"(?!\n)"
 
 
 def whole(pattern: str) -> str:
@@ -10,4 +14,9 @@ def whole(pattern: str) -> str:
 
     Python's `$` also matches before a line break at the end, which must not pass as part of a name.
     """
-    return rf"^{pattern}$(?!\n)"
+    return f"^{pattern}${_NO_LINE_BREAK}"
+
+
+def portable(pattern: str) -> str:
+    """The same for validators of JSON Schema, whose `$` is the end, and some of which know no look-ahead."""
+    return pattern.removesuffix(_NO_LINE_BREAK)

@@ -38,7 +38,7 @@ class Crop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One result of a job. Raises `UnsupportedRecipeError` for parts that don't go together."""
+    """One result of a job. A jpg needs a background; a mask has neither effect nor background."""
 
     effect: Effect = "none"
     background: Annotated[Color | None, msgspec.Meta(description="null is transparent")] = None

@@ -14,7 +14,17 @@ from functions.wiring import Parts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FUNCTIONS: Final = ("delete_job", "job_status", "on_upload", "render", "request_upload", "restyle")
+FUNCTIONS: Final = (
+    "delete_job",
+    "deliver",
+    "job_status",
+    "notify",
+    "on_upload",
+    "render",
+    "request_upload",
+    "restyle",
+    "sweep_deliveries",
+)
 
 
 def __getattr__(name: str) -> Callable[..., Any]:

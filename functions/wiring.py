@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jobs.ports import UrlSigner
+    from webhooks.settings import WebhookSettings
 
 __all__ = ["Parts"]
 
@@ -66,6 +67,12 @@ class Parts:
     @cached_property
     def meter(self) -> Meter:
         return Meter(self.settings.billing("function"))
+
+    @cached_property
+    def webhooks(self) -> WebhookSettings:
+        from webhooks.settings import WebhookSettings  # noqa: PLC0415  # few functions tell receivers
+
+        return WebhookSettings.from_env(self.environ)
 
     @cached_property
     def signer(self) -> UrlSigner:

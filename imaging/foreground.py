@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from imaging.multilevel import estimate_colors
+from imaging.photo import blend
 
 if TYPE_CHECKING:
     from imaging.photo import Gray, Rgb
@@ -25,8 +26,7 @@ _MARGIN: Final = 32  # px of known foreground and background around the edge
 _ROWS: Final = 64  # rows a step of the correction, to stay in the processor's cache
 
 _OPACITY: Final = np.arange(256, dtype=np.float32) / 255
-_REST: Final = 1 - _OPACITY
-_GAIN: Final = _OPACITY / (_OPACITY**2 + _REST**2)
+_GAIN: Final = _OPACITY / (_OPACITY**2 + (1 - _OPACITY) ** 2)
 """By alpha: the share of a composite's error that is the foreground's, the least change that explains it."""
 
 
@@ -80,8 +80,7 @@ def _write_foreground(rgb: Rgb, alpha: Gray, out: Rgb) -> None:
 
 def _corrected(rgb: Rgb, alpha: Gray, foreground: Rgb, background: Rgb) -> Rgb:
     """The foreground, changed by its share of what the composite of the two misses; 0 where `alpha` is 0."""
-    composite = cv2.blendLinear(foreground, background, cv2.LUT(alpha, _OPACITY), cv2.LUT(alpha, _REST))
-    error = cv2.subtract(rgb, composite, dtype=cv2.CV_32F)
+    error = cv2.subtract(rgb, blend(foreground, background, alpha), dtype=cv2.CV_32F)
     gain = cv2.LUT(alpha, _GAIN)
     change = cv2.multiply(error, cv2.merge((gain, gain, gain)), dst=error)
     corrected = cv2.add(foreground, change, dtype=cv2.CV_8U)

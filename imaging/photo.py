@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Gray", "Photo", "Rgb", "for_network", "over"]
+__all__ = ["Gray", "Photo", "Rgb", "blend", "for_network", "over"]
 
 _OPACITY: Final = np.arange(256, dtype=np.float32) / 255
 _REST: Final = 1 - _OPACITY
@@ -48,7 +48,12 @@ def for_network(photo: Photo) -> Rgb:
 
 
 def over(rgb: Rgb, alpha: Gray, color: tuple[int, int, int]) -> Rgb:
-    """Straight `rgb` with `alpha` over one colour, blended as browsers do: in sRGB values, not in linear light."""
+    """Straight `rgb` with `alpha` over one colour."""
     behind = np.empty_like(rgb)
     behind[:] = color
-    return np.asarray(cv2.blendLinear(rgb, behind, cv2.LUT(alpha, _OPACITY), cv2.LUT(alpha, _REST)), np.uint8)
+    return blend(rgb, behind, alpha)
+
+
+def blend(front: Rgb, behind: Rgb, alpha: Gray) -> Rgb:
+    """`front` with `alpha` over `behind`, mixed as browsers do: in sRGB values, not in linear light."""
+    return np.asarray(cv2.blendLinear(front, behind, cv2.LUT(alpha, _OPACITY), cv2.LUT(alpha, _REST)), np.uint8)

@@ -92,8 +92,8 @@ def _zip_records(window: bytes) -> Iterator[bool]:
     while position >= 0:
         if position + _ZIP_RECORD <= len(window):
             disk, entries, size, comment = struct.unpack_from("<4xH4xHI4xH", window, position)
-            directory = window[max(position - size, 0) :].startswith(b"PK\x01\x02")
-            zip64 = window[max(position - 20, 0) : position].startswith(b"PK\x06\x07")
+            directory = window.startswith(b"PK\x01\x02", max(position - size, 0))
+            zip64 = window.startswith(b"PK\x06\x07", max(position - 20, 0))
             fits = position + _ZIP_RECORD + comment <= len(window)
             yield zip64 or (disk == 0 and fits and (directory or position < size or entries == 0))
         position = window.rfind(b"PK\x05\x06", 0, position)
@@ -108,7 +108,6 @@ def _outside_pixels(data: bytes, layout: Layout) -> Iterator[bytes]:
 
 
 def _markup(part: bytes) -> str | None:
-    """A PHP or script tag. The tag's `<?` and `<s` are found first: a search that ignores case is slow."""
     match = _TEXT.search(part)
     if match is None:
         return None

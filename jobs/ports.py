@@ -38,8 +38,13 @@ class ObjectStore(Protocol):
     def stat(self, bucket: str, name: str) -> ObjectStat | None:
         """Metadata alone, or None."""
 
-    def list(self, bucket: str, prefix: str, *, start_offset: str | None = None) -> list[ObjectStat]:
-        """Objects whose name starts with `prefix`, in name order, from `start_offset` (a full name) on."""
+    def list(
+        self, bucket: str, prefix: str, *, start_offset: str | None = None, end_offset: str | None = None
+    ) -> list[ObjectStat]:
+        """Objects whose name starts with `prefix`, in name order, from `start_offset` (a full name) on.
+
+        Without those from `end_offset` on.
+        """
 
     def create(
         self,

@@ -38,7 +38,10 @@ def api() -> Wsgi:
 
 def events() -> Wsgi:
     """The functions that answer events, each under its name."""
-    functions = {f"/{name}": create_app(name, _SOURCE, "cloudevent") for name in ("on_upload", "render")}
+    functions = {
+        f"/{name}": create_app(name, _SOURCE, "cloudevent") for name in ("on_upload", "render", "notify", "deliver")
+    }
+    functions["/sweep_deliveries"] = create_app("sweep_deliveries", _SOURCE, "http")
 
     def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         function = functions.get(environ["PATH_INFO"].rstrip("/"))

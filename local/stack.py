@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
@@ -29,8 +30,10 @@ from local.processes import Process, Program, Supervisor, http_answers
 from local.pubsub_emulator import pubsub_emulator
 from local.recovery import recover
 from local.signing_key import ensure_signing_key
+from local.ticker import Tick, ticker
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import TracebackType
 
 __all__ = ["Network", "Secrets", "Stack", "StackInfo"]
@@ -112,26 +115,35 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stack:
-    """Use as a context manager. `state` holds objects, keys and logs; it may be used again by a later stack."""
+    """Use as a context manager. `state` holds objects, keys and logs; it may be used again by a later stack.
+
+    `settings` are variables of the functions, besides those of the stack or in their place.
+    """
 
     tenant: Final = "demo"
     other_tenant: Final = "other"
     project: Final = PROJECT
 
     def __init__(
-        self, state: Path, network: Network, *, backoff: tuple[timedelta, timedelta] = topology.BACKOFF
+        self,
+        state: Path,
+        network: Network,
+        *,
+        backoff: tuple[timedelta, timedelta] = topology.BACKOFF,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.state = state
         self.buckets = Buckets(uploads=topology.UPLOADS_BUCKET, mattes="mattes", results="results", jobs="jobs")
         self._network = network
         self._backoff = backoff
+        self._settings = settings
         self._stack = ExitStack()
         self._worker: Process | None = None
 
     @classmethod
-    def instant(cls, state: Path) -> Self:
+    def instant(cls, state: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Self:
         """For tests and benchmarks of everything around the network."""
-        return cls(state, Network.instant(), backoff=_QUICK)
+        return cls(state, Network.instant(), backoff=_QUICK, settings=settings)
 
     def __enter__(self) -> Self:
         try:
@@ -223,6 +235,8 @@ class Stack:
             process.wait_until_ready()
         triggers = topology.triggers(events_url=self.events_url)
         self._supervisor.start(bridge(self.project, self.pubsub, triggers, state=self.state))
+        seconds = 2 * self._backoff[0].total_seconds()
+        self._supervisor.start(ticker([Tick(seconds, f"{self.events_url}/sweep_deliveries")]))
         recover(self.store, self._publisher, self.buckets)
 
     def _start_storage(self, port: int) -> None:
@@ -292,6 +306,9 @@ class Stack:
             "PUBLIC_URL": self.api_url,
             "SIGNING_KEY_FILE": str(ensure_signing_key(self.state / "signing-key.json", self.project)),
             "STORAGE_URL": self.storage_url,
+            "WEBHOOK_LOOPBACK": "true",
+            "WEBHOOK_FIRST_PAUSE_SECONDS": str(self._backoff[0].total_seconds()),
+            **self._settings,
         }
 
 

@@ -38,7 +38,7 @@ UPLOADS_BUCKET: Final = "uploads"
 UPLOADS_TOPIC: Final = "uploads-finalized"
 """Where fake-gcs-server tells of uploads. In the cloud, Eventarc keeps such a topic of its own."""
 BUCKETS: Final = (UPLOADS_BUCKET, "mattes", "results", "jobs", "dead-letters")
-TOPICS: Final = (UPLOADS_TOPIC, "jobs", "renders", "results", "costs", "dead-letters")
+TOPICS: Final = (UPLOADS_TOPIC, "jobs", "renders", "results", "deliveries", "costs", "dead-letters")
 
 _ACK_DEADLINE: Final = timedelta(seconds=600)
 BACKOFF: Final = (timedelta(milliseconds=500), timedelta(seconds=10))
@@ -88,6 +88,8 @@ def subscriptions(*, worker_url: str, backoff: tuple[timedelta, timedelta] = BAC
         Subscription(name="jobs-worker", topic="jobs", push_url=f"{worker_url}/jobs", backoff=backoff),
         Subscription(name="on-upload", topic=UPLOADS_TOPIC, backoff=backoff),
         Subscription(name="render", topic="renders", backoff=backoff),
+        Subscription(name="notify", topic="results", backoff=backoff),
+        Subscription(name="deliver", topic="deliveries", backoff=backoff),
         Subscription(name="dead-letters-kept", topic="dead-letters", dead_letters=None),
     )
 
@@ -97,6 +99,8 @@ def triggers(*, events_url: str) -> tuple[Trigger, ...]:
     return (
         Trigger(kind="finalized", subscription="on-upload", topic=UPLOADS_TOPIC, url=f"{events_url}/on_upload"),
         Trigger(kind="published", subscription="render", topic="renders", url=f"{events_url}/render"),
+        Trigger(kind="published", subscription="notify", topic="results", url=f"{events_url}/notify"),
+        Trigger(kind="published", subscription="deliver", topic="deliveries", url=f"{events_url}/deliver"),
     )
 
 

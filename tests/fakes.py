@@ -19,7 +19,7 @@ from jobs.ports import ObjectStat, StoredObject
 from jobs.processing import ComputedMatte
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import NoReturn
 
     from numpy.typing import NDArray
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BlindMattes",
     "Crash",
+    "FakeEngine",
     "FakePublisher",
     "FakeSigner",
     "FakeStore",
@@ -115,12 +116,15 @@ class FakeStore:
             stored = self.peek(bucket, name)
             return None if stored is None else stored.stat
 
-    def list(self, bucket: str, prefix: str, *, start_offset: str | None = None) -> list[ObjectStat]:
+    def list(
+        self, bucket: str, prefix: str, *, start_offset: str | None = None, end_offset: str | None = None
+    ) -> list[ObjectStat]:
         with self.faults.operation(f"list {bucket}/{prefix}"):
             return [
                 self._objects[bucket][name].stat
                 for name in self.names(bucket)
                 if name.startswith(prefix) and name >= (start_offset or "")
+                if end_offset is None or name < end_offset
             ]
 
     def create(
@@ -266,3 +270,36 @@ class BlindMattes(InstantMattes):
 
     def alpha(self, photo: Photo) -> NDArray[np.uint8]:
         return np.zeros((photo.height, photo.width), np.uint8)
+
+
+class FakeEngine:
+    """`gpu_worker.engines.Engine`: the brighter a photo, the larger its matte's alpha; black is poison to it.
+
+    While `gate` is closed the network is busy; while `broken` it fails on everything.
+    """
+
+    name = "fake"
+    device = "cpu"
+
+    def __init__(self, model: str = "fake-000000000000-fp32-p1", *, largest_batch: int = 4) -> None:
+        self.model = model
+        self.largest_batch = largest_batch
+        self.broken = False
+        self.gate = threading.Event()
+        self.gate.set()
+        self.batches: list[int] = []
+
+    def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.full((3, 2, 2), rgb.mean() / 255, np.float32)
+
+    def infer(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        self.batches.append(len(inputs))
+        assert self.gate.wait(10)
+        if self.broken:
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        if any(float(value.max()) == 0 for value in inputs):
+            raise ValueError("poison")
+        return [value[0] for value in inputs]
+
+    def finish(self, matte: NDArray[np.float32], width: int, height: int) -> NDArray[np.uint8]:
+        return np.full((height, width), round(255 * float(matte.mean())), np.uint8)

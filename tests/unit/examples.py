@@ -7,12 +7,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from events.messages import (
+    CompletedNotice,
     CostRecorded,
+    DeliveryRequested,
     JobRequested,
     ObjectRef,
     Result,
     ResultCompleted,
     ResultFailed,
+    ResultLink,
     Upload,
     WarmupRequested,
 )
@@ -44,6 +47,21 @@ _RESULT: Final = Result(
     cache="miss",
 )
 
+_COMPLETED: Final = ResultCompleted(
+    job_id=JOB_ID,
+    tenant=TENANT,
+    model=MODEL,
+    results=(_RESULT,),
+    confidence=0.97,
+    lane="gpu",
+    cold_start=True,
+    timings={"network": 0.8, "render": 0.1},
+    cost_usd=Decimal("0.001184100"),
+    requested_at=AT,
+    completed_at=AT,
+    run=1,
+)
+
 EXAMPLES: Final[tuple[Message, ...]] = (
     JobRequested(
         job_id=JOB_ID,
@@ -57,20 +75,7 @@ EXAMPLES: Final[tuple[Message, ...]] = (
         run=1,
         timings={"check": 0.05},
     ),
-    ResultCompleted(
-        job_id=JOB_ID,
-        tenant=TENANT,
-        model=MODEL,
-        results=(_RESULT,),
-        confidence=0.97,
-        lane="gpu",
-        cold_start=True,
-        timings={"network": 0.8, "render": 0.1},
-        cost_usd=Decimal("0.001184100"),
-        requested_at=AT,
-        completed_at=AT,
-        run=1,
-    ),
+    _COMPLETED,
     ResultFailed(
         job_id=JOB_ID,
         tenant=TENANT,
@@ -99,4 +104,14 @@ EXAMPLES: Final[tuple[Message, ...]] = (
         megapixels=12.2,
     ),
     WarmupRequested(reason="forecast", at=AT),
+    DeliveryRequested(
+        delivery_id="5f7c1a52-0a3f-5d0e-9a55-1d1f3c6b9e77",
+        receiver="orders",
+        occurred_at=AT,
+        notice=CompletedNotice(
+            result=_COMPLETED, links=(ResultLink(url="https://storage.test/r-cutout/x.jpg", expires_at=AT),)
+        ),
+        attempt=2,
+        first_attempt_at=AT,
+    ),
 )

@@ -49,7 +49,7 @@ FUNCTION: Final = Billing(kind="function", plan="function", region="europe-west4
 @cache
 def photo(seed: int = 0) -> bytes:
     """A small PNG, another for every seed."""
-    pixels = np.random.default_rng(seed).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    pixels = np.random.default_rng(seed).integers(100, 255, (24, 32, 3), dtype=np.uint8)
     file = BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()

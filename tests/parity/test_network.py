@@ -1,0 +1,102 @@
+"""Our network gives the original's mattes, whatever the size and the batch."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import torch
+
+from gpu_worker.inspyrenet import network_of
+from tests.parity.photos import as_inputs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from torch import Tensor
+
+    from gpu_worker.inspyrenet import InSPyReNet
+
+_WITHOUT_EFFECT: Final = "key_conv.bn.bias"
+"""Added to every logit of a softmax alike, so no weights can show a difference in it."""
+
+
+@pytest.fixture(scope="module")
+def ours(original: Any) -> InSPyReNet:
+    return network_of(original.state_dict(), 384)
+
+
+@pytest.fixture(scope="module")
+def exact(original: Any) -> Any:
+    """The original in double precision, where nothing is left of rounding."""
+    network = copy.deepcopy(original).double()
+    network.image_pyramid.kernel = network.image_pyramid.kernel.double()
+    return network.eval()  # which also makes the copy call itself, not what it was copied from
+
+
+@pytest.fixture(scope="module")
+def ours_exact(original: Any) -> InSPyReNet:
+    return network_of(original.state_dict(), 384).double()
+
+
+@pytest.fixture(autouse=True)
+def without_gradients() -> Iterator[None]:
+    with torch.no_grad():
+        yield
+
+
+def _one_by_one(network: Any, images: Tensor) -> Tensor:
+    """The original stretches a whole batch to [0, 1] at once: it is right for single images only."""
+    return torch.cat([network(image[None]) for image in images])
+
+
+def _demand_equal(mattes: Tensor, expected: Tensor, *, within: float) -> None:
+    assert mattes.shape == expected.shape
+    assert expected.std() > 0.1, "a flat matte would agree with everything"
+    assert (mattes - expected).abs().max() <= within
+
+
+@pytest.mark.parametrize("size", [(96, 64), (192, 320), (384, 384)], ids=lambda size: f"{size[1]}x{size[0]}")
+def test_in_double_precision_the_mattes_are_the_originals(
+    exact: Any, ours_exact: InSPyReNet, size: tuple[int, int]
+) -> None:
+    image = as_inputs(["chelsea"], *size).double()
+    _demand_equal(ours_exact(image), exact(image), within=1e-11)
+
+
+def test_in_single_precision_a_batch_has_the_mattes_of_its_images_alone(original: Any, ours: InSPyReNet) -> None:
+    images = as_inputs(["astronaut", "chelsea"], 384, 384)
+    _demand_equal(ours(images), _one_by_one(original, images), within=1e-4)
+
+
+def test_batches_of_other_sizes_have_the_mattes_of_their_images_alone(exact: Any, ours_exact: InSPyReNet) -> None:
+    images = as_inputs(["astronaut", "coffee", "chelsea"], 64, 160).double()
+    _demand_equal(ours_exact(images), _one_by_one(exact, images), within=1e-11)
+
+
+def test_at_1024_px_the_mattes_are_the_originals(calibrated: Callable[[int], Any]) -> None:
+    original = calibrated(1024)
+    image = as_inputs(["astronaut"], 1024, 1024)
+    _demand_equal(network_of(original.state_dict(), 1024)(image), original(image), within=6e-4)
+
+
+def test_every_parameter_bears_on_the_mattes_compared(exact: Any) -> None:
+    with torch.enable_grad():
+        logits = exact.forward_inspyre(as_inputs(["chelsea"], 96, 64).double())["saliency"][-1]
+        names, parameters = zip(*exact.named_parameters(), strict=True)
+        gradients = torch.autograd.grad(logits.square().sum(), parameters)
+    idle = {name for name, gradient in zip(names, gradients, strict=True) if gradient.abs().max() < 1e-6}
+    assert idle <= {name for name in names if name.endswith(_WITHOUT_EFFECT)}
+
+
+def test_each_matte_spans_zero_to_one(ours: InSPyReNet) -> None:
+    mattes = ours(as_inputs(["astronaut", "coffee"], 64, 64))
+    assert mattes.amin((1, 2, 3)).tolist() == [0, 0]
+    assert mattes.amax((1, 2, 3)).tolist() == pytest.approx([1, 1])
+
+
+@pytest.mark.parametrize("size", [(384, 400), (100, 64)])
+def test_a_side_that_is_no_multiple_of_32_is_refused(ours: InSPyReNet, size: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="multiples of 32"):
+        ours(torch.zeros(1, 3, *size))
