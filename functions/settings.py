@@ -86,10 +86,10 @@ class ApiSettings:
 
 @dataclass(frozen=True, slots=True)
 class SigningSettings:
-    """Who signs URLs: a key file where there is one, as locally; else IAM in the name of `account`."""
+    """Who signs URLs: a key file where there is one, as locally; else IAM in the name of the account."""
 
-    account: str
-    key_file: str
+    signing_account: str
+    signing_key_file: str
     storage_url: str
 
     @classmethod
@@ -98,8 +98,8 @@ class SigningSettings:
         env = Environment(environ)
         key_file = env.text("SIGNING_KEY_FILE", default="")
         settings = cls(
-            account=env.text("SIGNING_ACCOUNT", default="" if key_file else None),
-            key_file=key_file,
+            signing_account=env.text("SIGNING_ACCOUNT", default="" if key_file else None),
+            signing_key_file=key_file,
             storage_url=env.text("STORAGE_URL", default="https://storage.googleapis.com"),
         )
         env.check()

@@ -76,9 +76,6 @@ class Parts:
 
     @cached_property
     def signer(self) -> UrlSigner:
-        from cloud.signing import V4UrlSigner  # noqa: PLC0415  # not every function signs
+        from cloud.signing import signer_for  # noqa: PLC0415  # not every function signs
 
-        signing = SigningSettings.from_env(self.environ)
-        if signing.key_file:
-            return V4UrlSigner.from_key_file(signing.key_file, endpoint=signing.storage_url)
-        return V4UrlSigner.from_iam(signing.account, endpoint=signing.storage_url)
+        return signer_for(SigningSettings.from_env(self.environ))
