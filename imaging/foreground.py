@@ -62,16 +62,19 @@ def _write_foreground(rgb: Rgb, alpha: Gray, out: Rgb) -> None:
     """Write the colours of pixels with alpha from 1 to 254 to `out`, which has the others already."""
     step = math.ceil(math.sqrt(alpha.size / _SOLVED_PIXELS))
     if step == 1:
-        colors, _ = estimate_colors(np.ascontiguousarray(rgb), np.ascontiguousarray(alpha))
-        np.copyto(out, colors, where=((alpha > 0) & (alpha < 255))[..., None])
+        soft = cv2.inRange(alpha, 1, 254)
+        colors, _ = estimate_colors(np.ascontiguousarray(rgb), np.ascontiguousarray(alpha), np.asarray(soft, np.uint8))
+        cv2.copyTo(colors, soft, out)
         return
     first = min(step // 2, min(alpha.shape) - 1)
     size = alpha.shape[1], alpha.shape[0]
+    sample = np.ascontiguousarray(rgb[first::step, first::step]), np.ascontiguousarray(alpha[first::step, first::step])
+    # A soft pixel between two samples is interpolated from both, and so are its neighbours at the edge of the photo.
+    soft = cv2.dilate(cv2.inRange(alpha, 1, 254), np.ones((2 * step + 1, 2 * step + 1), np.uint8))
+    wanted = np.ascontiguousarray(soft[first::step, first::step], np.uint8)
     foreground, background = (
         np.asarray(cv2.resize(colors, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-        for colors in estimate_colors(
-            np.ascontiguousarray(rgb[first::step, first::step]), np.ascontiguousarray(alpha[first::step, first::step])
-        )
+        for colors in estimate_colors(*sample, wanted)
     )
     for start in range(0, alpha.shape[0], _ROWS):
         rows = slice(start, start + _ROWS)
