@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Final
@@ -66,6 +67,9 @@ def serve(
         log_config=None,
     )
     server = uvicorn.Server(config)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # uvicorn raises a signal again once it has drained: that must not turn an orderly end into a death by signal.
+        signal.signal(number, lambda *_: None)
     server.run()
     sys.stdout.flush()
     sys.stderr.flush()
