@@ -102,6 +102,9 @@ class JobRequested(Message, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         dict[str, Seconds],
         msgspec.Meta(description="seconds of the stages before this message was published"),
     ] = {}
+    speculative: Annotated[
+        bool, msgspec.Meta(description="made in advance: nobody waits for it, and nobody is told of its end")
+    ] = False
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,7 +155,11 @@ class ResultFailed(Message, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class CostRecorded(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a part of a job cost. The event id is the row's id."""
+    """What a part of a job cost, or an hour of the worker besides its jobs. The event id is the row's id.
+
+    A `warmup` without a revision is what one warm-up came to, by its sender's reckoning: it counts until the hour in
+    which it began has revisions.
+    """
 
     type: ClassVar[str] = "cutout.cost.recorded.v1"
     topics: ClassVar[tuple[str, ...]] = ("costs",)
@@ -173,6 +180,18 @@ class CostRecorded(Message, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     batch_size: Annotated[int, msgspec.Meta(ge=1)] | None = None
     cold_start: bool | None = None
     megapixels: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    recipe_json: Annotated[str | None, msgspec.Meta(description="the recipe itself, canonical JSON")] = None
+    lane: Annotated[Lane | None, msgspec.Meta(description="gpu is the worker's instance, cpu the function render")] = (
+        None
+    )
+    speculative: Annotated[bool, msgspec.Meta(description="made in advance: nobody had asked for it")] = False
+    latency_seconds: Annotated[
+        Seconds | None, msgspec.Meta(description="from the request to the results; null where there are none")
+    ] = None
+    revision: Annotated[
+        Annotated[int, msgspec.Meta(ge=0)] | None,
+        msgspec.Meta(description="of what an hour cost besides its jobs: the newest one counts; null for jobs"),
+    ] = None
 
 
 class WarmupRequested(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -39,7 +39,11 @@ class Admission:
         self._clock = clock
 
     def admit(self, request: flask.Request) -> Tenant:
-        tenant = self._tenants.by_key(request.headers.get("X-Api-Key"))
-        tenant.check_origin(request.headers.get("Origin"))
+        return self.admit_key(request.headers.get("X-Api-Key"), origin=request.headers.get("Origin"))
+
+    def admit_key(self, key: str | None, *, origin: str | None) -> Tenant:
+        """Of a request whose key came some other way than in its header."""
+        tenant = self._tenants.by_key(key)
+        tenant.check_origin(origin)
         check_cap(tenant, self._spend.usd(tenant.name), self._clock())
         return tenant

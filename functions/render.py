@@ -15,6 +15,7 @@ from events.validation import convert
 from jobs.dispatch import job_message
 from jobs.outcome import JobRun
 from jobs.processing import Processor
+from jobs.speculation import Speculation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,9 +48,10 @@ class StoredMattes:
 
 
 class Render:
-    def __init__(self, desk: JobDesk, processor: Processor) -> None:
+    def __init__(self, desk: JobDesk, processor: Processor, speculation: Speculation) -> None:
         self._desk = desk
         self._processor = processor
+        self._speculation = speculation
 
     def __call__(self, event: CloudEvent) -> None:
         try:
@@ -58,6 +60,9 @@ class Render:
         except InvalidMessageError as error:
             _LOG.error("render_event_invalid", extra={"event_id": event["id"], "fields": error.fields})
             raise
+        if wanted.data.speculative:
+            self._speculation.process(wanted)
+            return
         try:
             self._processor.process(wanted)
         except MatteMissingError:
@@ -80,5 +85,7 @@ class Render:
 def build(parts: Parts) -> Callable[[CloudEvent], None]:
     """The Cloud Function."""
     mattes = StoredMattes(parts.settings.model)
-    processor = Processor(parts.desk, mattes, billing=parts.settings.billing("cpu"), source="render")
-    return Render(parts.desk, processor)
+    billing = parts.settings.billing("cpu")
+    processor = Processor(parts.desk, mattes, billing=billing, source="render")
+    quiet = Processor(parts.quiet_desk, mattes, billing=billing, source="render")
+    return Render(parts.desk, processor, Speculation(parts.quiet_desk, quiet))

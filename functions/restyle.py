@@ -92,8 +92,11 @@ class Restyle:
         view = {"job_id": run.job_id, "token": token, "status_url": status_url, "state": "queued"}
         return answer(view, HTTPStatus.ACCEPTED, {"Location": status_url, "X-Cache-Status": cache})
 
-    def _upload(self, tenant: str, queued: Queued) -> Upload:
-        """The source's upload, or, where it was a hit without one, that of another job with the same photo."""
+    def _upload(self, tenant: str, queued: Queued) -> Upload | None:
+        """The source's upload, or, where it was a hit without one, that of another job with the same photo.
+
+        None where none is kept any more: only results that exist can then be given.
+        """
         others = (
             self._desk.records.read(tenant, job_id, "queued", Queued)
             for job_id in self._desk.references.jobs(tenant, queued.content_id)
@@ -101,7 +104,7 @@ class Restyle:
         for candidate in (queued, *others):
             if candidate is not None and candidate.upload is not None and self._stands(candidate.upload):
                 return candidate.upload
-        raise ConflictError("the photo is no longer kept: upload it again")
+        return None
 
     def _stands(self, upload: Upload) -> bool:
         stat = self._desk.store.stat(upload.bucket, upload.name)

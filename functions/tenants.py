@@ -27,6 +27,10 @@ class Tenant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     origins: tuple[str, ...]
     daily_cap_usd: Annotated[Decimal, msgspec.Meta(description="USD a day, UTC")]
 
+    def __post_init__(self) -> None:
+        if not self.daily_cap_usd.is_finite() or self.daily_cap_usd < 0:
+            raise ValueError(f"daily_cap_usd: an amount of at least 0, got {self.daily_cap_usd}")
+
     def check_origin(self, origin: str | None) -> None:
         """A browser always says where a page comes from; a server says nothing. Raises `ForbiddenError`."""
         if origin is not None and origin not in self.origins:

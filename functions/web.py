@@ -73,9 +73,10 @@ def answer(value: object, status: HTTPStatus, headers: Mapping[str, str] | None 
 
 def body(request: flask.Request, kind: type[T]) -> T:
     """The request's JSON. Raises `InvalidMessageError` naming every invalid field."""
-    if (request.content_length or 0) > _MAX_BODY:
+    data = request.stream.read(_MAX_BODY + 1)
+    if len(data) > _MAX_BODY:
         raise InvalidMessageError({"$": f"the request body has more than {_MAX_BODY} bytes"})
-    return decode_json(request.get_data(cache=False), kind)
+    return decode_json(data, kind)
 
 
 def bearer_token(request: flask.Request) -> str:

@@ -15,6 +15,7 @@ from jobs.activity import Activity
 from jobs.desk import JobDesk
 from jobs.dispatch import Dispatch
 from jobs.meter import Meter
+from jobs.speculation import CostsOnly
 from jobs.spend import DailySpend
 
 if TYPE_CHECKING:
@@ -39,12 +40,24 @@ class Parts:
         return ApiSettings.from_env(self.environ)
 
     @cached_property
+    def publisher(self) -> GooglePublisher:
+        return GooglePublisher.connect(project=self.settings.project)
+
+    @cached_property
     def desk(self) -> JobDesk:
         return JobDesk.over(
             GoogleObjectStore.connect(),
-            GooglePublisher.connect(project=self.settings.project),
+            self.publisher,
             self.settings.buckets,
             secret=self.settings.content_secret,
+        )
+
+    @cached_property
+    def quiet_desk(self) -> JobDesk:
+        """For jobs that nobody is told of."""
+        settings = self.settings
+        return JobDesk.over(
+            self.desk.store, CostsOnly(self.publisher), settings.buckets, secret=settings.content_secret
         )
 
     @cached_property

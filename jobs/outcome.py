@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from events.envelope import decode_result, job_event
-from events.messages import CostRecorded, ResultCompleted, ResultFailed
+from events.messages import CostRecorded, Lane, ResultCompleted, ResultFailed
 from events.prices import Usage
 from jobs.costs import Billing
 from jobs.records import Outcome
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from events.envelope import Outgoing
     from events.errors import CutoutError
-    from events.messages import Lane, Message, Result
+    from events.messages import Message, Result
 
 __all__ = ["JobRun", "Spent", "completed", "failed", "function_cost", "told_result"]
 
@@ -46,10 +46,12 @@ class JobRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Spent(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run of a job used, and how it is billed."""
+    """What a run of a job used, and how it is billed. `lane` is where it was done, if it had to be."""
 
     usage: Usage
     billing: Billing
+    lane: Lane | None = None
+    speculative: bool = False
     batch_size: int | None = None
     cold_start: bool | None = None
     megapixels: float | None = None
@@ -68,7 +70,10 @@ def completed(
     spent: Spent,
 ) -> Outcome:
     """The completed event, and one cost record for each recipe: together they cost what the run cost."""
-    costs = [_cost(run, spent, at=at, model=model, result=result, parts=len(results)) for result in results]
+    latency = max(0.0, (at - requested_at).total_seconds())
+    costs = [
+        _cost(run, spent, at=at, model=model, result=result, parts=len(results), latency=latency) for result in results
+    ]
     total = sum((cost.usd for cost in costs), Decimal(0))
     event = ResultCompleted(
         job_id=run.job_id,
@@ -124,7 +129,14 @@ def told_result(outcome: Outcome) -> ResultCompleted | ResultFailed:
 
 
 def _cost(
-    run: JobRun, spent: Spent, *, at: datetime, model: str | None, result: Result | None = None, parts: int = 1
+    run: JobRun,
+    spent: Spent,
+    *,
+    at: datetime,
+    model: str | None,
+    result: Result | None = None,
+    parts: int = 1,
+    latency: float | None = None,
 ) -> CostRecorded:
     """One of `parts` equal records of what was spent."""
     usage = spent.usage / parts
@@ -141,10 +153,14 @@ def _cost(
         tenant=run.tenant,
         model=model,
         recipe=None if result is None else result.recipe.digest(),
+        recipe_json=None if result is None else result.recipe.canonical().decode(),
         cache=None if result is None else result.cache,
+        lane=spent.lane,
+        speculative=spent.speculative,
         batch_size=spent.batch_size,
         cold_start=spent.cold_start,
         megapixels=spent.megapixels,
+        latency_seconds=latency,
     )
 
 

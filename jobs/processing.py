@@ -172,8 +172,12 @@ class Processor:
             except PermanentError as error:
                 outcome = failed(run, error, at=self._desk.clock(), model=content.model, spent=self._spent(work))
                 settle = self._desk.settlement.fail
-            if not self._desk.removal.repeated(run.tenant, run.job_id):
-                self._tell_observer(work, settle(run, outcome))
+            if self._desk.records.state(run.tenant, run.job_id).state == "deleted":
+                # Taken back in the middle of the work, which cost what it cost.
+                self._desk.settlement.charge(run, outcome)
+                self._desk.removal.remove(run.tenant, run.job_id)
+                return
+            self._tell_observer(work, settle(run, outcome))
 
     def _count_waiting(self, work: _Attempt) -> None:
         for stage, seconds in work.job.timings.items():
@@ -238,10 +242,10 @@ class Processor:
         return _Results(results, sureness)
 
     def _own_matte(self, work: _Attempt, metadata: Mapping[str, str]) -> bool:
-        """Whether this job computed the matte; if an earlier attempt did, its cost is taken over."""
+        """Whether this job computed the matte; if an earlier attempt at this run did, its cost is taken over."""
         if metadata.get("job-id") != work.run.job_id:
             return False
-        if work.batch_size is None:
+        if work.batch_size is None and metadata.get("run") == str(work.run.run):
             work.earlier = usage_from_metadata(metadata)
             work.batch_size = int(metadata.get("batch-size", "1"))
         return True
@@ -268,6 +272,7 @@ class Processor:
         work.batch_size = made.batch_size
         metadata = {
             "job-id": work.run.job_id,
+            "run": str(work.run.run),
             "batch-size": str(made.batch_size),
             "computed-at": self._desk.clock().isoformat(),
             **usage_to_metadata(self._billing.usage(work.share.seconds)),
@@ -294,10 +299,11 @@ class Processor:
         name = work.content.result(recipe)
         bucket = self._desk.buckets.results
         with work.watch.stage("store_results"):
-            self._desk.store.create(
+            created = self._desk.store.create(
                 bucket, name, rendering.data, content_type=rendering.content_type, metadata=metadata
             )
-        stat = ObjectStat(
+            existing = None if created else self._desk.store.stat(bucket, name)
+        stat = existing or ObjectStat(
             name=name,
             size=len(rendering.data),
             generation=0,
@@ -314,6 +320,8 @@ class Processor:
         return Spent(
             usage=usage if work.earlier is None else usage + work.earlier,
             billing=self._billing,
+            lane=work.job.lane,
+            speculative=work.job.speculative,
             batch_size=work.batch_size,
             cold_start=self._mattes.cold_start(work.job),
             megapixels=work.megapixels,

@@ -36,6 +36,11 @@ class Settlement:
         """End this run of the job without results; likewise."""
         return self._settle(run, f"failed-{run.run}", outcome)
 
+    def charge(self, run: JobRun, outcome: Outcome) -> None:
+        """Record what a job cost that nobody is told of any more, since it was deleted."""
+        self._spend(run, outcome)
+        self.publish(message for message in outcome.messages if message.topic == "costs")
+
     def retell(self, run: JobRun, state: JobState) -> bool:
         """Tell the outcome that the job, or this run of it, already has. False if it has none yet."""
         for record in ("done", f"failed-{run.run}"):
@@ -56,7 +61,10 @@ class Settlement:
         return first
 
     def _tell(self, run: JobRun, outcome: Outcome) -> None:
+        self._spend(run, outcome)
+        self.publish(outcome.messages)
+
+    def _spend(self, run: JobRun, outcome: Outcome) -> None:
         if outcome.nano_usd:
             name = spend_name(run.tenant, outcome.ended_at.date(), run.job_id, run.run, outcome.nano_usd)
             self._store.create(self._buckets.jobs, name, b"", content_type="text/plain")
-        self.publish(outcome.messages)

@@ -102,6 +102,11 @@ EXAMPLES: Final[tuple[Message, ...]] = (
         batch_size=2,
         cold_start=True,
         megapixels=12.2,
+        recipe_json=RECIPE.canonical().decode(),
+        lane="gpu",
+        speculative=True,
+        latency_seconds=24.5,
+        revision=0,
     ),
     WarmupRequested(reason="forecast", at=AT),
     DeliveryRequested(

@@ -21,10 +21,12 @@ from functions.tenants import Tenant, Tenants
 from functions.web import endpoint
 from jobs.activity import Activity
 from jobs.costs import Billing
+from jobs.desk import JobDesk
 from jobs.processing import Processor
+from jobs.speculation import CostsOnly, Speculation
 from jobs.spend import DailySpend
 from tests.unit.examples import MODEL, TENANT
-from tests.unit.scene import BUCKETS, Scene
+from tests.unit.scene import BUCKETS, SECRET, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -114,8 +116,13 @@ class Api:
 
     def render(self) -> Render:
         billing = Billing(kind="cpu", plan="function", region="europe-west4", vcpus=1, gib=1)
+        scene, mattes = self.scene, StoredMattes(MODEL)
+        publisher = CostsOnly(scene.publisher)
+        quiet = JobDesk.over(scene.store, publisher, BUCKETS, secret=SECRET, clock=scene.clock)
         return Render(
-            self.scene.desk, Processor(self.scene.desk, StoredMattes(MODEL), billing=billing, source="render")
+            scene.desk,
+            Processor(scene.desk, mattes, billing=billing, source="render"),
+            Speculation(quiet, Processor(quiet, mattes, billing=billing, source="render")),
         )
 
     def _call(

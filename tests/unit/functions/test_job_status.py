@@ -4,6 +4,7 @@ import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from functions.job_status import MAX_WAIT_SECONDS
@@ -142,10 +143,14 @@ def test_a_failed_job_says_why_and_whether_it_may_be_tried_again(api: Api) -> No
 
 
 def test_a_job_that_was_replayed_with_success_is_done(api: Api) -> None:
-    job = api.scene.run()
-    failed = api.scene.store.peek(BUCKETS.jobs, f"{TENANT}/{job.job_id}/done.json")
-    assert failed is not None
-    api.scene.store.put(BUCKETS.jobs, f"{TENANT}/{job.job_id}/failed-0.json", failed.data)
+    job = queued(api)
+    message = api.scene.message(job)
+    api.scene.processor(BlindMattes(MODEL)).process(message)
+    assert api.status_of(job).json["state"] == "failed"
+    for name in api.scene.store.names(BUCKETS.mattes):
+        api.scene.store.delete(BUCKETS.mattes, name)
+    replay = msgspec.structs.replace(message.data, run=1)
+    api.scene.processor().process(msgspec.structs.replace(message, data=replay))
     assert api.status_of(job).json["state"] == "done"
 
 

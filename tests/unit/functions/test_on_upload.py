@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import json
 import zipfile
 from io import BytesIO
 from typing import Any
 
 import pytest
-from cloudevents.http import CloudEvent
+from cloudevents.http import CloudEvent, from_http
 from PIL import Image
 
 from events.errors import TransientError
@@ -15,6 +16,7 @@ from events.trace import trace_id
 from functions.on_upload import OnUpload
 from imaging.limits import DEFAULT_LIMITS, Limits
 from jobs.meter import Meter
+from tests.events import load_event
 from tests.unit.examples import JOB_ID, TENANT, TRACEPARENT
 from tests.unit.scene import BUCKETS, FUNCTION, RECIPES, Job, Scene, photo
 
@@ -87,6 +89,17 @@ def test_a_duplicate_of_a_queued_job_sends_the_same_message_again(scene: Scene) 
     arrive(scene, job)
     scene.clock.advance(60)
     arrive(scene, job)
+    first, second = scene.publisher.on("jobs")
+    assert first == second
+
+
+def test_two_deliveries_at_once_send_the_same_message(scene: Scene) -> None:
+    """Both found no record; the one that was written first is the one that both go by."""
+    job = scene.upload()
+    scene.faults.arm(8, lambda: arrive(scene, job))
+    arrive(scene, job)
+    written = [name for name in scene.faults.operations if name.startswith("create") and name.endswith("queued.json")]
+    assert len(written) == 2
     first, second = scene.publisher.on("jobs")
     assert first == second
 
@@ -238,7 +251,24 @@ def test_a_storage_that_does_not_answer_has_the_event_delivered_again(scene: Sce
 
 
 def test_a_deleted_job_is_not_started(scene: Scene) -> None:
+    """The signed URL outlives the job by up to ten minutes: its photo can still come, and goes."""
     job = scene.upload()
     scene.desk.removal.remove(TENANT, job.job_id)
-    arrive(scene, job)
+    stat = scene.store.put(BUCKETS.uploads, job.stat.name, job.data, metadata=job.stat.metadata)
+    arrive(scene, job, generation=str(stat.generation))
     assert scene.publisher.messages == []
+    assert scene.store.names(BUCKETS.uploads) == ()
+
+
+def test_a_job_that_is_deleted_while_its_photo_is_read_is_not_told_as_failed(scene: Scene) -> None:
+    job = scene.upload()
+    scene.faults.arm(3, lambda: scene.desk.removal.remove(TENANT, job.job_id))
+    arrive(scene, job)
+    assert "deleted.json" in scene.records(job)
+    assert scene.publisher.messages == []
+
+
+def test_an_event_as_it_was_recorded_is_understood(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    recorded = load_event("gcs_finalized")
+    scene.on_upload()(from_http(recorded["headers"], json.dumps(recorded["body"])))
+    assert caplog.messages == ["upload_unknown"]

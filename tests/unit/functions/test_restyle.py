@@ -155,3 +155,10 @@ def test_every_bad_field_is_named(api: Api, source: Job) -> None:
     reply = api.restyle({"source_job_id": f"{source.job_id}\n", "recipes": [], "size": 1}, token=source.token)
     assert reply.status == 400
     assert sorted(reply.json["error"]["fields"]) == ["$.recipes", "$.size", "$.source_job_id"]
+
+
+def test_results_that_exist_are_given_after_the_photo_is_gone(api: Api, source: Job) -> None:
+    api.scene.store.delete(BUCKETS.uploads, source.stat.name)
+    reply = restyle(api, source, recipes=RECIPES)
+    assert (reply.status, reply.headers["X-Cache-Status"]) == (202, "hit")
+    assert api.job_status(reply.json["job_id"], token=reply.json["token"]).json["state"] == "done"

@@ -18,6 +18,7 @@ from gpu_worker.metrics import WorkerMetrics
 from gpu_worker.worker import Worker
 from jobs.activity import Activity
 from jobs.processing import Processor
+from tests.events import load_event
 from tests.fakes import FakeEngine
 from tests.unit.examples import AT, JOB_ID, MODEL, TENANT, TRACEPARENT
 from tests.unit.gpu_worker.client import Client, serving
@@ -127,9 +128,27 @@ def test_a_job_is_acknowledged_once_everything_about_it_is_durable_and_told(scen
         assert [result.cache for result in scene.completed(scene.jobs[0]).results] == ["miss", "miss"]
 
 
-def test_a_delivery_attempt_is_read_from_the_push(scene: Scene, service: Service) -> None:
+def test_a_push_as_it_was_recorded_is_understood(scene: Scene, service: Service) -> None:
     with service.client() as client:
-        assert client.post("/jobs", json=job_push(scene, deliveryAttempt=3)).status_code == 204
+        assert client.post("/jobs", json=load_event("pubsub_push")["body"]).status_code == 204
+    [message] = scene.publisher.on("results")
+    assert '"code":"upload_missing"' in message.data
+
+
+def test_a_job_that_is_delivered_again_is_kept_out_of_batches(scene: Scene, service: Service) -> None:
+    """It may be what broke the batch that it was in."""
+    busy, again = job_push(scene, photo(0)), job_push(scene, photo(1), deliveryAttempt=2)
+    others = [job_push(scene, photo(seed), deliveryAttempt=1) for seed in (2, 3)]
+    with service.client() as client, ThreadPoolExecutor(4) as threads:
+        service.engine.gate.clear()
+        replies = [threads.submit(client.post, "/jobs", json=busy)]
+        until(lambda: service.engine.batches == [1, 1])
+        for body in (again, *others):
+            replies.append(threads.submit(client.post, "/jobs", json=body))
+            until(lambda: service.metric("cutout_network_queue") == len(replies) - 1)
+        service.engine.gate.set()
+        assert [reply.result(5).status_code for reply in replies] == [204] * 4
+    assert service.engine.batches == [1, 1, 1, 2]
 
 
 def test_a_photo_that_can_never_work_is_told_and_acknowledged(scene: Scene, service: Service) -> None:

@@ -168,6 +168,17 @@ def test_a_poison_photo_fails_only_itself(
         waiting[poison].result(5)
 
 
+def test_a_batch_that_fails_is_split_in_halves(
+    network: Network, batcher: Batcher, submit: Callable[..., Future[BatchResult]]
+) -> None:
+    """Most of it still goes through together."""
+    occupy(network, batcher)
+    waiting = [submit(value) for value in (-1, 2, 3, 4)]
+    network.gate.set()
+    assert answers(waiting[1:]) == [(4, 1), (6, 2), (8, 2)]
+    assert network.batches[1:] == [[-1, 2, 3, 4], [-1, 2], [-1], [2], [3, 4]]
+
+
 def test_after_a_failure_the_next_photo_is_served(submit: Callable[..., Future[BatchResult]]) -> None:
     assert isinstance(submit(-1).exception(5), ValueError)
     assert answers([submit(1)]) == [(2, 1)]

@@ -7,6 +7,7 @@ delivers again until nobody complains, and looks at what is there in the end.
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
@@ -191,8 +192,8 @@ def test_a_job_that_is_deleted_in_the_middle_leaves_nothing_behind(mattes: type[
         assert not scene.publisher.on("results")
 
 
-def deleted_at_each_line(prepare: Prepare) -> Iterator[Scene]:
-    """For every operation of one delivery: the world where the shopper deleted the newest job right before it."""
+def deleted_at_each_line(prepare: Prepare, *, doomed: slice) -> Iterator[Scene]:
+    """For every operation of one delivery: the world where the shopper deleted the `doomed` jobs right before it."""
     calm = Scene()
     deliver = prepare(calm)
     before = len(calm.faults.operations)
@@ -200,10 +201,14 @@ def deleted_at_each_line(prepare: Prepare) -> Iterator[Scene]:
     for nth in range(1, len(calm.faults.operations) - before + 1):
         scene = Scene()
         deliver = prepare(scene)
-        job = scene.jobs[-1]
-        scene.faults.arm(nth, lambda: scene.desk.removal.remove(job.tenant, job.job_id))  # noqa: B023  # used in this turn
-        failures(deliver)
+        scene.faults.arm(nth, partial(remove_all, scene, scene.jobs[doomed]))
+        assert failures(deliver) < _MOST_DELIVERIES
         yield scene
+
+
+def remove_all(scene: Scene, jobs: list[Job]) -> None:
+    for job in jobs:
+        scene.desk.removal.remove(job.tenant, job.job_id)
 
 
 def test_a_deletion_before_any_line_of_a_worker_leaves_nothing_behind() -> None:
@@ -211,7 +216,7 @@ def test_a_deletion_before_any_line_of_a_worker_leaves_nothing_behind() -> None:
         _, message = scene.queued()
         return lambda: scene.processor().process(message)
 
-    for scene in deleted_at_each_line(prepare):
+    for scene in deleted_at_each_line(prepare, doomed=slice(-1, None)):
         assert_nothing_left(scene)
 
 
@@ -223,14 +228,34 @@ def test_a_deletion_before_any_line_of_an_upload_leaves_nothing_of_that_job(know
         job = scene.upload()
         return lambda: scene.on_upload()(scene.finalized(job))
 
-    for scene in deleted_at_each_line(prepare):
-        for topic in ("jobs", "renders"):
-            for message in scene.messages(topic):
-                scene.processor().process(message)
+    for scene in deleted_at_each_line(prepare, doomed=slice(-1, None)):
+        work_off(scene)
         for earlier in scene.jobs[:-1]:
             assert len(scene.computed(earlier)) == 1 + len(known)
-            scene.desk.removal.remove(earlier.tenant, earlier.job_id)
+        remove_all(scene, scene.jobs[:-1])
         assert_nothing_left(scene)
+
+
+@pytest.mark.parametrize("known", [RECIPES[:1], RECIPES], ids=["matte", "hit"])
+def test_a_deletion_of_every_job_with_the_photo_leaves_nothing_at_all(known: tuple[Recipe, ...]) -> None:
+    """The earlier job's results are kept for the later one, which is then deleted before it knew of them."""
+
+    def prepare(scene: Scene) -> Callable[[], None]:
+        scene.run(recipes=known)
+        job = scene.upload()
+        return lambda: scene.on_upload()(scene.finalized(job))
+
+    for scene in deleted_at_each_line(prepare, doomed=slice(None)):
+        work_off(scene)
+        assert_nothing_left(scene)
+
+
+def work_off(scene: Scene) -> None:
+    """Let a worker do what was asked of it for the newest job."""
+    for topic in ("jobs", "renders"):
+        for message in scene.messages(topic):
+            if message.data.job_id == scene.jobs[-1].job_id:
+                scene.processor().process(message)
 
 
 def assert_nothing_left(scene: Scene) -> None:

@@ -78,16 +78,6 @@ def test_a_job_that_was_never_uploaded_can_be_deleted(scene: Scene) -> None:
     assert scene.records(job) == ["awaiting_upload.json", "deleted.json"]
 
 
-def test_a_photo_that_arrives_after_the_deletion_is_removed(scene: Scene) -> None:
-    """The signed URL outlives the job by up to ten minutes."""
-    job = scene.upload()
-    remove(scene, job)
-    scene.store.put(BUCKETS.uploads, job.stat.name, job.data)
-    scene.on_upload()(scene.finalized(job))
-    assert scene.store.names(BUCKETS.uploads) == ()
-    assert scene.publisher.messages == []
-
-
 def test_a_job_meets_the_notice_of_a_removal_and_comes_back_later(scene: Scene) -> None:
     job = scene.run()
     other = scene.upload()
@@ -158,6 +148,13 @@ def test_the_reference_of_a_young_job_counts_before_it_is_queued(scene: Scene) -
     scene.store.put(BUCKETS.jobs, reference_name(TENANT, scene.content(job), young.job_id), b"")
     remove(scene, job)
     assert len(scene.computed(job)) == 3
+
+
+def test_the_reference_of_a_job_that_was_queued_counts_however_old_it_is(scene: Scene) -> None:
+    job, other = scene.run(), scene.run()
+    scene.clock.advance(timedelta(days=300).total_seconds())
+    remove(scene, job)
+    assert len(scene.computed(other)) == 3
 
 
 def test_the_reference_of_a_deleted_job_does_not_count(scene: Scene) -> None:

@@ -394,3 +394,31 @@ def test_results_of_a_model_are_never_anothers(scene: Scene) -> None:
     told = scene.completed(job)
     assert told.model == "newer-000000000000-fp32-p1"
     assert told.results[0].object.name == result_name(job.tenant, scene.content(job), told.model, RECIPES[0])
+
+
+def test_a_job_that_is_deleted_in_the_middle_is_charged_but_not_told(scene: Scene) -> None:
+    job, message = scene.queued()
+
+    def take_back(_: JobRequested) -> None:
+        scene.desk.removal.remove(job.tenant, job.job_id)
+
+    scene.processor(InstantMattes(MODEL, take_back)).process(message)
+    assert not scene.publisher.on("results")
+    assert scene.costs(job)
+    assert scene.spend(job) == [sum(int(cost.usd.scaleb(9)) for cost in scene.costs(job))]
+    assert scene.computed(job) == []
+
+
+def test_a_replay_does_not_pay_again_for_the_matte_of_an_earlier_run(scene: Scene) -> None:
+    job, message = scene.queued()
+    mattes = BlindMattes(MODEL)
+    scene.processor(mattes).process(message)
+    [matte] = scene.store.names(BUCKETS.mattes)
+    stored = scene.store.peek(BUCKETS.mattes, matte)
+    assert stored is not None
+    paid = {**stored.stat.metadata, "gpu-seconds": "1000.0"}
+    scene.store.put(BUCKETS.mattes, matte, stored.data, metadata=paid)
+    scene.processor(mattes).process(replayed(message, 1))
+    assert mattes.computed == [job.job_id]
+    assert len(scene.costs(job)) == 2
+    assert all(cost.usd < 1000 * PRICES.gpu_second for cost in scene.costs(job))
