@@ -50,4 +50,4 @@ bench: install ## overhead of the pipeline with an instant network, by stage
 	@$(BIN)/python -m bench.pipeline
 
 clean: ## everything that the other targets made
-	rm -rf $(VENV) out weights .local .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-bigquery out weights .local .mypy_cache .ruff_cache .pytest_cache

@@ -21,11 +21,15 @@ class Revision(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where a part of a service's traffic goes. `tag` names a URL of its own, which may have no traffic at all."""
+    """Where a part of a service's traffic goes. `tag` names a URL of its own, which may have no traffic at all.
+
+    `latest` follows the newest ready revision, which is `revision` for now.
+    """
 
     revision: str
     percent: int
     tag: str = ""
+    latest: bool = False
 
 
 class RunService(NamedTuple):
@@ -50,9 +54,7 @@ class RunAdmin(Protocol):
 
     def revisions(self, name: str) -> tuple[Revision, ...]: ...
 
-    def set_traffic(
-        self, service: RunService, traffic: tuple[Target, ...], annotations: Mapping[str, str]
-    ) -> bool: ...
+    def set_traffic(self, service: RunService, traffic: tuple[Target, ...], annotations: Mapping[str, str]) -> bool: ...
 
     def set_max_instances(self, service: RunService, instances: int) -> bool: ...
 

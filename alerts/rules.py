@@ -27,7 +27,9 @@ Policy = Annotated[str, msgspec.Meta(min_length=1, max_length=512, description="
 Service = Annotated[str, msgspec.Meta(pattern=whole("[a-z]([a-z0-9-]{0,47}[a-z0-9])?"), description="Cloud Run")]
 
 
-class Rollback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="action", tag="rollback"):
+class Rollback(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="action", tag="rollback"
+):
     """All traffic of a Cloud Run service back to its previous healthy revision."""
 
     policy: Policy

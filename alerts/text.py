@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import unicodedata
-from typing import Final
-
-__all__ = ["plain"]
-
-_DIRECTION_CHANGES: Final = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""They reorder the text after them, and can make it read as something else."""
+__all__ = ["line", "plain"]
 
 
 def plain(text: str, limit: int) -> str:
-    """At most `limit` characters; an ellipsis ends what was cut. Line breaks stay."""
-    shown = "".join(character for character in text[: 2 * limit] if _is_shown(character)).strip()
+    """At most `limit` printable characters, spaces and line breaks; an ellipsis ends what was cut.
+
+    Controls go, and with them the marks that change the direction of writing, which make a text read as another.
+    """
+    shown = "".join(map(_shown, text[: 2 * limit])).strip()
     return shown if len(shown) <= limit and len(text) <= 2 * limit else f"{shown[: limit - 1]}…"
 
 
-def _is_shown(character: str) -> bool:
-    if character == "\n":
-        return True
-    return unicodedata.category(character) not in {"Cc", "Cs", "Co", "Cn"} and character not in _DIRECTION_CHANGES
+def line(text: str, limit: int) -> str:
+    """The same in one line: a text must not look like several."""
+    return plain(text[: 2 * limit + 1].replace("\n", " "), limit)
+
+
+def _shown(character: str) -> str:
+    if character == "\n" or character.isprintable():
+        return character
+    return " " if character.isspace() else ""

@@ -17,13 +17,20 @@ if TYPE_CHECKING:
 FUNCTIONS: Final = (
     "delete_job",
     "deliver",
+    "intents",
     "job_status",
     "notify",
+    "on_alert",
+    "on_dead_letter",
     "on_upload",
+    "precompute",
+    "reconcile_idle",
+    "record_cost",
     "render",
     "request_upload",
     "restyle",
     "sweep_deliveries",
+    "warm",
 )
 
 

@@ -103,7 +103,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     def of_other(cls, message: GivenUp, reason: str, *, at: datetime) -> DeadLetter:
         """Named after its content, so that it is kept once however often it comes."""
         content = msgspec.json.encode((message.data, message.attributes), order="sorted")
-        name = f"~other/{hashlib.sha256(content).hexdigest()}.json"
+        name = f"~other/{hashlib.sha256(content).hexdigest()[:32]}.json"
         return cls(name=name, reason=reason, kept_at=at, message=message)
 
 

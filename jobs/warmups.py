@@ -10,11 +10,10 @@ import msgspec
 from events.envelope import Event, Outgoing
 from events.ids import event_id
 from events.messages import CostRecorded, Message, WarmupRequested
-from events.trace import new_traceparent
 from planner.warmups import Warmup, total
 
 if TYPE_CHECKING:
-    from jobs.ledger import Line, Page
+    from jobs.ledger import Page
     from planner.budget import Spent
     from planner.worker import Worker
 
@@ -26,6 +25,7 @@ class BookedWarmup(msgspec.Struct, frozen=True, kw_only=True):
 
     key: Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
     warmup: Warmup
+    traceparent: str
 
     @property
     def nano_usd(self) -> int:
@@ -42,18 +42,17 @@ def last_request(page: Page[BookedWarmup]) -> datetime | None:
     return max((line.entry.warmup.at for line in (*page.before, *page.lines)), default=None)
 
 
-def warmup_message(warmup: Warmup, region: str) -> Outgoing:
-    """What the worker is sent. The id is that of the region and minute."""
-    data = WarmupRequested(reason=warmup.cause, at=warmup.at)
-    return _outgoing(data, warmup, region, "warmups")
+def warmup_message(booked: BookedWarmup, region: str) -> Outgoing:
+    """What the worker is sent, the same every time. Its id is that of the region and minute."""
+    data = WarmupRequested(reason=booked.warmup.cause, at=booked.warmup.at)
+    return _outgoing(data, booked, region, "warmups")
 
 
-def cost_message(line: Line[BookedWarmup], seconds: float, worker: Worker, region: str) -> Outgoing:
-    """What a settled warm-up added to the bill, told once: its revision stays 0."""
-    warmup = line.entry.warmup
+def cost_message(booked: BookedWarmup, seconds: float, worker: Worker, region: str) -> Outgoing:
+    """What a settled warm-up added to the bill by this reckoning, under the id of the region and minute."""
     usage = worker.usage(seconds)
     cost = CostRecorded(
-        occurred_at=warmup.at,
+        occurred_at=booked.warmup.at,
         kind="warmup",
         region=region,
         usd=worker.price(seconds),
@@ -62,16 +61,17 @@ def cost_message(line: Line[BookedWarmup], seconds: float, worker: Worker, regio
         vcpu_seconds=usage.vcpu_seconds,
         gib_seconds=usage.gib_seconds,
     )
-    return _outgoing(cost, warmup, region, "costs")
+    return _outgoing(cost, booked, region, "costs")
 
 
-def _outgoing(data: Message, warmup: Warmup, region: str, topic: str) -> Outgoing:
-    minute = warmup.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
+def _outgoing(data: Message, booked: BookedWarmup, region: str, topic: str) -> Outgoing:
+    at = booked.warmup.at
+    minute = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
     return Event(
         id=event_id(f"{region}/{minute}", data.type, "warmup"),
         source="//cutout/warm",
         subject=region,
-        time=warmup.at,
-        traceparent=new_traceparent(),
+        time=at,
+        traceparent=booked.traceparent,
         data=data,
     ).outgoing(topic)

@@ -25,9 +25,8 @@ _JOB: Final = re.compile(r"/jobs/[^/]+/?")
 
 def api() -> Wsgi:
     """The public functions, by path and method."""
-    functions = {
-        name: create_app(name, _SOURCE, "http") for name in ("request_upload", "restyle", "job_status", "delete_job")
-    }
+    names = ("request_upload", "restyle", "job_status", "delete_job", "intents")
+    functions = {name: create_app(name, _SOURCE, "http") for name in names}
 
     def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         name = _public_function(environ["PATH_INFO"], environ["REQUEST_METHOD"])
@@ -38,10 +37,10 @@ def api() -> Wsgi:
 
 def events() -> Wsgi:
     """The functions that answer events, each under its name."""
-    functions = {
-        f"/{name}": create_app(name, _SOURCE, "cloudevent") for name in ("on_upload", "render", "notify", "deliver")
-    }
+    names = ("on_upload", "render", "notify", "deliver", "on_alert", "on_dead_letter", "record_cost", "warm")
+    functions = {f"/{name}": create_app(name, _SOURCE, "cloudevent") for name in names}
     functions["/sweep_deliveries"] = create_app("sweep_deliveries", _SOURCE, "http")
+    functions["/precompute"] = create_app("precompute", _SOURCE, "http")
 
     def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         function = functions.get(environ["PATH_INFO"].rstrip("/"))
@@ -57,6 +56,8 @@ def _public_function(path: str, method: str) -> str:
         return "request_upload"
     if path.rstrip("/") == "/jobs":
         return "restyle"
+    if path.rstrip("/") == "/intents":
+        return "intents"
     if _JOB.fullmatch(path):
         return "delete_job" if method == "DELETE" else "job_status"
     return ""

@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 
+from cloud.bigquery import bigquery_client
 from cloud.pubsub import GooglePublisher
 from cloud.storage import GoogleObjectStore
 from gpu_worker.engines import model_id
 from gpu_worker.weights import find_weights
 from jobs.places import Buckets
 from local import topology
+from local.allocator import ALLOCATOR
+from local.bigquery import BigQueryEmulator, create_cost_table
 from local.bridge import bridge
 from local.fake_gcs import FakeGcs, create_buckets
 from local.instant_worker import MODEL as INSTANT_MODEL
@@ -41,13 +44,7 @@ __all__ = ["Network", "Secrets", "Stack", "StackInfo"]
 ROOT: Final = Path(__file__).parent.parent
 PROJECT: Final = "cutout-local"
 REGION: Final = "local"
-
-_ALLOCATOR: Final = {
-    "MALLOC_MMAP_THRESHOLD_": "2000000000",
-    "MALLOC_TRIM_THRESHOLD_": "4000000000",
-    "MALLOC_TOP_PAD_": "268435456",
-}
-"""glibc keeps the network's large buffers instead of returning and zeroing them each time: nearly half of its time."""
+DATASET: Final = "cutout"
 
 _QUICK: Final = (timedelta(milliseconds=100), timedelta(seconds=1))
 _VCPUS: Final = os.cpu_count() or 1
@@ -108,6 +105,7 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
     api_url: str
     worker_url: str
     storage_url: str
+    bigquery_url: str
     pubsub: str
     api_key: str
     network: str
@@ -178,6 +176,7 @@ class Stack:
             api_url=self.api_url,
             worker_url=self.worker_url,
             storage_url=self.storage_url,
+            bigquery_url=self.bigquery_url,
             pubsub=self.pubsub,
             api_key=self.api_key,
             network=self.network,
@@ -198,7 +197,7 @@ class Stack:
         """The worker's settings, for tests that start one of their own on the worker's port."""
         return {
             **self._common_environ(),
-            **_ALLOCATOR,
+            **ALLOCATOR,
             "HOST": LOOPBACK,
             "PORT": self.worker_url.rpartition(":")[2],
             "DEVICE": self._network.device,
@@ -219,24 +218,28 @@ class Stack:
         self._keys = keys
         self.api_key, self.other_api_key = keys.api_key, keys.other_api_key
         self._supervisor = self._stack.enter_context(Supervisor(self.state / "logs"))
-        pubsub, storage, worker, api, events = free_ports(5)
+        pubsub, storage, worker, api, events, bigquery = free_ports(6)
         self.pubsub = os.environ.get("PUBSUB_EMULATOR_HOST") or f"{LOOPBACK}:{pubsub}"
         self.worker_url, self.api_url, self.events_url = (f"http://{LOOPBACK}:{port}" for port in (worker, api, events))
+        warehouse = BigQueryEmulator(port=bigquery, data=self.state / "bigquery", project=self.project)
+        self.bigquery_url = warehouse.url
+        starting = [self._supervisor.launch(warehouse.program())]
         if "PUBSUB_EMULATOR_HOST" not in os.environ:
             self._supervisor.start(pubsub_emulator(os.environ, pubsub))
         self._start_storage(storage)
         self._publisher = GooglePublisher.connect(project=self.project, emulator=self.pubsub)
-        starting = [
+        starting += [
             self._supervisor.launch(program)
             for program in (self._functions_program("api", api), self._functions_program("events", events))
         ]
         self._worker = self._supervisor.launch(self._worker_program())
         for process in (*starting, self._worker):
             process.wait_until_ready()
+        self._create_cost_table()
         triggers = topology.triggers(events_url=self.events_url)
         self._supervisor.start(bridge(self.project, self.pubsub, triggers, state=self.state))
         seconds = 2 * self._backoff[0].total_seconds()
-        self._supervisor.start(ticker([Tick(seconds, f"{self.events_url}/sweep_deliveries")]))
+        self._supervisor.start(ticker([Tick(seconds, f"{self.events_url}/sweep_deliveries"), self._warming_tick()]))
         recover(self.store, self._publisher, self.buckets)
 
     def _start_storage(self, port: int) -> None:
@@ -257,6 +260,19 @@ class Stack:
         self.storage_url = server.url
         create_buckets(server.url, self.project, topology.BUCKETS)
         self.store = GoogleObjectStore.connect(endpoint=server.url)
+
+    def _warming_tick(self) -> Tick:
+        """Cloud Scheduler publishes a message with nothing but an attribute."""
+        url = f"http://{self.pubsub}/v1/projects/{self.project}/topics/ticks:publish"
+        return Tick(
+            float(self._settings.get("WARMING_TICK_SECONDS", "60")),
+            url,
+            '{"messages":[{"attributes":{"tick":"warm"}}]}',
+        )
+
+    def _create_cost_table(self) -> None:
+        with bigquery_client(project=self.project, emulator=self.bigquery_url) as client:
+            create_cost_table(client, DATASET)
 
     def _worker_program(self) -> Program:
         return Program(
@@ -290,6 +306,7 @@ class Stack:
             "MATTES_BUCKET": self.buckets.mattes,
             "RESULTS_BUCKET": self.buckets.results,
             "JOBS_BUCKET": self.buckets.jobs,
+            "DEAD_LETTERS_BUCKET": topology.DEAD_LETTERS_BUCKET,
             "CONTENT_SECRET": self._keys.content,
             "LOG_FORMAT": "json",
         }
@@ -306,6 +323,8 @@ class Stack:
             "PUBLIC_URL": self.api_url,
             "SIGNING_KEY_FILE": str(ensure_signing_key(self.state / "signing-key.json", self.project)),
             "STORAGE_URL": self.storage_url,
+            "BIGQUERY_EMULATOR_HOST": self.bigquery_url,
+            "DATASET": DATASET,
             "WEBHOOK_LOOPBACK": "true",
             "WEBHOOK_FIRST_PAUSE_SECONDS": str(self._backoff[0].total_seconds()),
             **self._settings,

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BACKOFF",
     "BUCKETS",
+    "DEAD_LETTERS_BUCKET",
     "TOPICS",
     "UPLOADS_BUCKET",
     "UPLOADS_TOPIC",
@@ -37,13 +38,32 @@ __all__ = [
 UPLOADS_BUCKET: Final = "uploads"
 UPLOADS_TOPIC: Final = "uploads-finalized"
 """Where fake-gcs-server tells of uploads. In the cloud, Eventarc keeps such a topic of its own."""
-BUCKETS: Final = (UPLOADS_BUCKET, "mattes", "results", "jobs", "dead-letters")
-TOPICS: Final = (UPLOADS_TOPIC, "jobs", "renders", "results", "deliveries", "costs", "dead-letters")
+DEAD_LETTERS_BUCKET: Final = "dead-letters"
+BUCKETS: Final = (UPLOADS_BUCKET, "mattes", "results", "jobs", DEAD_LETTERS_BUCKET)
+TOPICS: Final = (
+    UPLOADS_TOPIC,
+    "jobs",
+    "renders",
+    "results",
+    "deliveries",
+    "costs",
+    "alerts",
+    "ticks",
+    "warmups",
+    "dead-letters",
+)
 
 _ACK_DEADLINE: Final = timedelta(seconds=600)
 BACKOFF: Final = (timedelta(milliseconds=500), timedelta(seconds=10))
 """The shortest and the longest pause of a retry. In the cloud 10 s and 600 s: nobody waits that long at a terminal."""
 _ATTEMPTS: Final = 5
+_COST_ATTEMPTS: Final = 100
+"""All that Pub/Sub allows, for BigQuery may be away for long: 16 hours with the cloud's pauses. What can never be a row
+gives `record_cost` to the dead letters itself."""
+_ALERT_ATTEMPTS: Final = 20
+"""More than a claim on the alert by an instance that died can outlast."""
+_SOON_OR_NEVER: Final = timedelta(minutes=10)
+"""The shortest retention there is: a late warm-up would keep a worker for nobody."""
 
 Kind = Literal["finalized", "published"]
 
@@ -52,7 +72,7 @@ Kind = Literal["finalized", "published"]
 class Subscription:
     """Unacknowledged messages come again after a growing pause, `attempts` times, then go to `dead_letters`.
 
-    `push_url` None is a subscription that is pulled.
+    `push_url` None is a subscription that is pulled. After `retention` a message is dropped (None: seven days).
     """
 
     name: str
@@ -61,6 +81,7 @@ class Subscription:
     backoff: tuple[timedelta, timedelta] = BACKOFF
     attempts: int = _ATTEMPTS
     dead_letters: str | None = "dead-letters"
+    retention: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +104,25 @@ class Trigger:
 
 
 def subscriptions(*, worker_url: str, backoff: tuple[timedelta, timedelta] = BACKOFF) -> tuple[Subscription, ...]:
-    """All of them. `worker_url` takes `POST /jobs`."""
+    """All of them. `worker_url` takes `POST /jobs` and `POST /warmup`."""
     return (
         Subscription(name="jobs-worker", topic="jobs", push_url=f"{worker_url}/jobs", backoff=backoff),
         Subscription(name="on-upload", topic=UPLOADS_TOPIC, backoff=backoff),
         Subscription(name="render", topic="renders", backoff=backoff),
         Subscription(name="notify", topic="results", backoff=backoff),
         Subscription(name="deliver", topic="deliveries", backoff=backoff),
-        Subscription(name="dead-letters-kept", topic="dead-letters", dead_letters=None),
+        Subscription(name="record-cost", topic="costs", backoff=backoff, attempts=_COST_ATTEMPTS),
+        Subscription(name="on-alert", topic="alerts", backoff=backoff, attempts=_ALERT_ATTEMPTS),
+        Subscription(name="on-dead-letter", topic="dead-letters", backoff=backoff, dead_letters=None),
+        Subscription(name="warm", topic="ticks", backoff=backoff, dead_letters=None, retention=_SOON_OR_NEVER),
+        Subscription(
+            name="warmups-worker",
+            topic="warmups",
+            push_url=f"{worker_url}/warmup",
+            backoff=backoff,
+            dead_letters=None,
+            retention=_SOON_OR_NEVER,
+        ),
     )
 
 
@@ -101,6 +133,12 @@ def triggers(*, events_url: str) -> tuple[Trigger, ...]:
         Trigger(kind="published", subscription="render", topic="renders", url=f"{events_url}/render"),
         Trigger(kind="published", subscription="notify", topic="results", url=f"{events_url}/notify"),
         Trigger(kind="published", subscription="deliver", topic="deliveries", url=f"{events_url}/deliver"),
+        Trigger(kind="published", subscription="record-cost", topic="costs", url=f"{events_url}/record_cost"),
+        Trigger(kind="published", subscription="on-alert", topic="alerts", url=f"{events_url}/on_alert"),
+        Trigger(
+            kind="published", subscription="on-dead-letter", topic="dead-letters", url=f"{events_url}/on_dead_letter"
+        ),
+        Trigger(kind="published", subscription="warm", topic="ticks", url=f"{events_url}/warm"),
     )
 
 
@@ -133,6 +171,8 @@ def _request(project: str, subscription: Subscription) -> SubscriptionRequest:
         retry_policy=RetryPolicy(minimum_backoff=shortest, maximum_backoff=longest),
         push_config=PushConfig(push_endpoint=subscription.push_url or ""),
     )
+    if subscription.retention is not None:
+        request.message_retention_duration = subscription.retention
     if subscription.dead_letters is not None:
         request.dead_letter_policy = DeadLetterPolicy(
             dead_letter_topic=f"projects/{project}/topics/{subscription.dead_letters}",

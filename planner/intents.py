@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, get_args
 
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
 
     from planner.economics import Survival
 
-__all__ = ["DEFAULT_STAGES", "STAGES", "Hope", "Intent", "Stage", "StageModel", "hopes", "with_hopes"]
+__all__ = ["DEFAULT_STAGES", "STAGES", "Hope", "Intent", "Stage", "StageModel", "hopes", "memory", "with_hopes"]
 
 Stage = Literal["page_view", "scroll", "hover", "file_chosen"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 """From the first to the last: who is at a later one has passed, or skipped, those before."""
 
 _FORGOTTEN: Final = 0.001
+_LIVES: Final = 5
+"""Of a hundred shoppers who will upload, one comes later than so many times the mean."""
 
 
 class StageModel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,8 +60,10 @@ class Hope(NamedTuple):
     likelihood: float
     seconds: float
 
-    def survival(self, seconds: float) -> float:
-        return 1.0 - self.likelihood * (1.0 - math.exp(-seconds / self.seconds))
+
+def memory(stages: Mapping[Stage, StageModel]) -> timedelta:
+    """How long an intent may say something."""
+    return timedelta(seconds=_LIVES * max(model.seconds for model in stages.values()))
 
 
 def hopes(intents: Iterable[Intent], stages: Mapping[Stage, StageModel], now: datetime) -> list[Hope]:
@@ -72,13 +77,18 @@ def hopes(intents: Iterable[Intent], stages: Mapping[Stage, StageModel], now: da
     return [hope for hope in found if hope.likelihood >= _FORGOTTEN]
 
 
-def with_hopes(survival: Survival, sessions: list[Hope]) -> Survival:
+def with_hopes(survival: Survival, sessions: Iterable[Hope]) -> Survival:
     """No job by then from anybody: sessions are independent of each other and of the usual arrivals."""
+    paces: dict[float, list[float]] = {}
+    for hope in sessions:
+        paces.setdefault(hope.seconds, []).append(hope.likelihood)
 
     def combined(seconds: float) -> float:
         nobody = survival(seconds)
-        for hope in sessions:
-            nobody *= hope.survival(seconds)
+        for pace, likelihoods in paces.items():
+            by_then = 1.0 - math.exp(-seconds / pace)
+            for likelihood in likelihoods:
+                nobody *= 1.0 - likelihood * by_then
         return nobody
 
     return combined

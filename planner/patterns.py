@@ -26,6 +26,7 @@ START: Final = datetime(2026, 10, 5, 4, 0, tzinfo=UTC)
 ZONE: Final = ZoneInfo("America/New_York")
 
 _HOUR: Final = timedelta(hours=1)
+_THURSDAY: Final = 3
 _SATURDAY: Final = 5
 
 
@@ -59,7 +60,7 @@ def _office_hours(rng: random.Random, hour: datetime) -> Uploads:
 def _flash_sale(rng: random.Random, hour: datetime) -> Uploads:
     """One an hour by day; every Thursday from 12 to 14 h, 240 an hour."""
     local = hour.astimezone(ZONE)
-    if local.weekday() == 3 and 12 <= local.hour < 14:  # noqa: PLR2004  # Thursday
+    if local.weekday() == _THURSDAY and 12 <= local.hour < 14:
         return _poisson(rng, hour, 240.0)
     return _poisson(rng, hour, 1.0 if 8 <= local.hour < 22 else 0.05)
 

@@ -79,11 +79,14 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """With the numbers it was made of, where it took any. `nano_usd` is what acting on it is billed at most."""
+    """With the numbers it was made of, where it took any. Acting on it adds at most `seconds` of an instance to the
+    bill, which are `nano_usd` (10^-9).
+    """
 
     action: Literal["none", "wake", "extend"]
     reason: Reason
     cause: Cause | None = None
+    seconds: float = 0.0
     nano_usd: int = 0
     per_hour: float | None = None
     sessions: int = 0
@@ -144,10 +147,15 @@ def _appraise(survival: Survival, policy: Policy, situation: Situation) -> Appra
 def _act(policy: Policy, situation: Situation, reason: Reason, cause: Cause) -> Decision:
     """A wake is billed from the start to the end of the idle time, an extension for what it adds to that."""
     instance, worker = situation.instance, policy.worker
-    if instance.state == "cold":
-        return Decision(action="wake", reason=reason, cause=cause, nano_usd=worker.nano_usd(worker.wake_seconds))
-    seconds = worker.idle_seconds - instance.remaining
-    return Decision(action="extend", reason=reason, cause=cause, nano_usd=worker.nano_usd(seconds))
+    cold = instance.state == "cold"
+    seconds = worker.wake_seconds if cold else max(0.0, worker.idle_seconds - instance.remaining)
+    return Decision(
+        action="wake" if cold else "extend",
+        reason=reason,
+        cause=cause,
+        seconds=seconds,
+        nano_usd=worker.nano_usd(seconds),
+    )
 
 
 def _nothing(reason: Reason) -> Decision:

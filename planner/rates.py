@@ -22,6 +22,9 @@ __all__ = ["History", "HourCount", "Prior", "WeeklyRates", "shrunk", "weekly_rat
 _HOUR: Final = timedelta(hours=1)
 _HOURS_A_WEEK: Final = 168
 _FRIDAY: Final = 4
+_SATURATED: Final = 20
+"""More jobs in an hour keep a worker awake by themselves. Counted in full, one sale would make every other day of the
+week look busy at its hour."""
 
 
 class HourCount(NamedTuple):
@@ -79,7 +82,7 @@ def weekly_rates(history: History, prior: Prior, zone: str) -> WeeklyRates:
     jobs = Counter[int]()
     for count in history.counts:
         if history.since - _HOUR < count.hour < history.until:
-            jobs[_hour_of_week(count.hour, place)] += count.jobs
+            jobs[_hour_of_week(count.hour, place)] += min(count.jobs, _SATURATED)
     whole = shrunk(jobs.total(), watched.total(), towards=prior.jobs_per_hour, worth=prior.hours)
     rates = [0.0] * _HOURS_A_WEEK
     for alike in _groups():

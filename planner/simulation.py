@@ -7,7 +7,7 @@ autoscaler's business. Decisions take no time, and an idle instance is kept as l
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
@@ -15,13 +15,13 @@ import msgspec
 from planner.arrivals import RECENT_HOURS
 from planner.budget import Spent
 from planner.instance import Traces, instance_at
-from planner.intents import Intent
+from planner.intents import Intent, memory
 from planner.policy import Situation, decide
 from planner.rates import History, HourCount, Prior, weekly_rates
+from planner.warmups import Warmup, added_seconds, total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import date
 
     from planner.instance import Instance
     from planner.patterns import Visit
@@ -31,14 +31,13 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "simulate"]
 
 _RECENT: Final = timedelta(hours=RECENT_HOURS)
-_INTENT_LIFE: Final = timedelta(minutes=20)
 _HISTORY: Final = timedelta(days=28)
 _JOB_SECONDS: Final = 3.0
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """`bill_usd` is the instance's, whatever kept it up; `reserved` is what warming took of each day's budget."""
+    """`bill_usd` is the instance's, whatever kept it up; `most_spent` is the most that each day's budget stood at."""
 
     jobs: int
     cold_starts: int
@@ -46,7 +45,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     bill_usd: float
     wakes: int
     extensions: int
-    reserved: dict[date, Spent]
+    most_spent: dict[date, Spent]
 
     def loss_usd(self, usd_per_second_waited: float) -> float:
         """The bill, and what the waiting was worth: what a policy is to make small."""
@@ -132,11 +131,14 @@ class _World:
         self._notes: deque[datetime] = deque()
         self._recent: deque[datetime] = deque()
         self._intents: deque[Intent] = deque()
+        self._memory = memory(policy.stages)
         self._requested: datetime | None = None
         self._waited = 0.0
         self._cold_starts = 0
         self._actions: Counter[str] = Counter()
-        self._reserved: defaultdict[date, Spent] = defaultdict(Spent)
+        self._open: list[Warmup] = []
+        self._settled: defaultdict[date, Spent] = defaultdict(Spent)
+        self._most: dict[date, Spent] = {}
         self._rates = self._learned(start)
 
     def learn(self, now: datetime) -> None:
@@ -161,7 +163,7 @@ class _World:
             bill_usd=self._instance.seconds * self._policy.worker.usd_per_second,
             wakes=self._actions["wake"],
             extensions=self._actions["extend"],
-            reserved=dict(self._reserved),
+            most_spent=self._most,
         )
 
     def _upload(self, now: datetime) -> None:
@@ -175,27 +177,62 @@ class _World:
 
     def _decide(self, now: datetime) -> None:
         _forget(self._recent, now - _RECENT)
-        while self._intents and self._intents[0].at < now - _INTENT_LIFE:
+        while self._intents and self._intents[0].at < now - self._memory:
             self._intents.popleft()
-        day = now.astimezone(UTC).date()
+        recent = tuple(dict.fromkeys(moment for moment in self._recent if moment <= now))
+        self._settle(recent, now)
         situation = Situation(
             now=now,
             rates=self._rates,
             instance=self._seen(now),
-            spent=self._reserved[day],
-            recent=tuple(dict.fromkeys(moment for moment in self._recent if moment <= now)),
+            spent=self._spent(_day(now)),
+            recent=recent,
             intents=tuple(self._intents),
             requested=self._requested,
         )
-        self._act(decide(self._policy, situation), now, day)
+        self._act(decide(self._policy, situation), now)
 
-    def _act(self, decision: Decision, now: datetime, day: date) -> None:
-        if decision.cause is None or not decision.acts:
+    def _act(self, decision: Decision, now: datetime) -> None:
+        if decision.cause is None or decision.action == "none":
             return
         self._actions[decision.action] += 1
-        self._reserved[day] = self._reserved[day].plus(decision.cause, decision.nano_usd)
+        self._open.append(
+            Warmup(
+                at=now,
+                action=decision.action,
+                cause=decision.cause,
+                seconds=decision.seconds,
+                nano_usd=decision.nano_usd,
+            )
+        )
+        day = _day(now)
+        spent, most = self._spent(day), self._most.get(day, Spent())
+        self._most[day] = Spent(
+            nano_usd=max(most.nano_usd, spent.nano_usd),
+            intents_nano_usd=max(most.intents_nano_usd, spent.intents_nano_usd),
+        )
         self._requested = now
         self._note(self._instance.request(now))
+
+    def _settle(self, jobs: tuple[datetime, ...], now: datetime) -> None:
+        worker = self._policy.worker
+        still_open = []
+        for warmup in self._open:
+            seconds = added_seconds(warmup, jobs, now, worker)
+            if seconds is None:
+                still_open.append(warmup)
+            else:
+                day = _day(warmup.at)
+                self._settled[day] = self._settled[day].plus(warmup.cause, worker.nano_usd(seconds))
+        self._open = still_open
+
+    def _spent(self, day: date) -> Spent:
+        settled = self._settled[day]
+        still = total((warmup.cause, warmup.nano_usd) for warmup in self._open if _day(warmup.at) == day)
+        return Spent(
+            nano_usd=settled.nano_usd + still.nano_usd,
+            intents_nano_usd=settled.intents_nano_usd + still.intents_nano_usd,
+        )
 
     def _seen(self, now: datetime) -> Instance:
         """What the service knows: the minutes of the past in which a worker was awake."""
@@ -210,13 +247,15 @@ class _World:
     def _learned(self, now: datetime) -> WeeklyRates:
         since = max(self._start, now - _HISTORY)
         counts = Counter(moment.replace(minute=0, second=0, microsecond=0) for moment in self._since(since))
-        history = History(
-            since=since, until=now, counts=tuple(HourCount(hour, jobs) for hour, jobs in counts.items())
-        )
+        history = History(since=since, until=now, counts=tuple(HourCount(hour, jobs) for hour, jobs in counts.items()))
         return weekly_rates(history, self._prior, self._policy.schedule.zone)
 
     def _since(self, since: datetime) -> Iterator[datetime]:
         return (moment for moment in self._jobs if moment >= since)
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(UTC).date()
 
 
 def _minute(moment: datetime) -> datetime:

@@ -2,7 +2,8 @@
 
 Each has a record under the id of its attempt, written once, and an empty entry whose name begins with the time when it
 is due, so that one listing finds what is due. The record comes first and decides the time: an attempt that fails twice,
-because its message came twice or somebody died, is parked once. It goes in the same order.
+because its message came twice or somebody died, is parked once. It goes in the same order. Whoever dies between the two
+may leave a record without an entry; the bucket's lifecycle rules take it away with the other old records.
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import httpcore
 
+from webhooks.errors import UnreachableError
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable, Sequence
@@ -74,7 +76,11 @@ class _DeadlineStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
-        stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
+        """Raises `UnreachableError` for whatever is wrong with certificate or handshake."""
+        try:
+            stream = self._stream.start_tls(ssl_context, server_hostname, self._deadline.left())
+        except httpcore.ConnectError as error:
+            raise UnreachableError("tls") from error
         return _DeadlineStream(stream, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:  # noqa: ANN401  # as the base class has it

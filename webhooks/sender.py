@@ -114,6 +114,4 @@ def _header(response: httpcore.Response, name: bytes) -> str | None:
 
 
 def _problem(error: Exception) -> Problem:
-    if isinstance(error.__cause__, ssl.SSLError):
-        return "tls"
     return next(problem for kind, problem in _PROBLEMS if isinstance(error, kind))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
+from datetime import UTC
 from typing import TYPE_CHECKING, Final
 
 from standardwebhooks import Webhook
@@ -23,7 +23,7 @@ def check_secret(secret: str) -> None:
     allowed = f"a secret is {_PREFIX} and base64 of {_SECRET_BYTES.start} to {_SECRET_BYTES.stop - 1} bytes"
     try:
         key = base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ValueError(allowed) from None
     if not secret.startswith(_PREFIX) or len(key) not in _SECRET_BYTES:
         raise ValueError(allowed)
@@ -31,9 +31,10 @@ def check_secret(secret: str) -> None:
 
 def signature_headers(delivery_id: str, body: bytes, secrets: Iterable[str], *, at: datetime) -> dict[str, str]:
     """The three headers, with a signature for each secret: a receiver that knows any one of them can verify."""
-    signatures = [Webhook(secret).sign(delivery_id, at, body.decode()) for secret in secrets]
+    moment = at.astimezone(UTC)  # the package takes the hour of any zone for UTC's
+    signatures = [Webhook(secret).sign(delivery_id, moment, body.decode()) for secret in secrets]
     return {
         "webhook-id": delivery_id,
-        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-timestamp": str(int(moment.timestamp())),
         "webhook-signature": " ".join(signatures),
     }

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 __all__ = ["MAX_URL", "Target", "parse_target"]
 
 MAX_URL: Final = 2048
 
-_NAME: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
-_LITERAL_V6: Final = re.compile(r"[0-9a-f:.]+")
+_LABEL: Final = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST: Final = rf"(?P<host>{_LABEL}([.]{_LABEL})*|\[(?P<v6>[0-9a-f:]*:[0-9a-f:.]*)\])"
+_AUTHORITY: Final = re.compile(rf"{_HOST}(:(?P<port>[0-9]{{1,5}}))?")
 _PORTS: Final = {"https": 443, "http": 80}
 
 
@@ -37,16 +38,20 @@ def parse_target(url: str, *, plain: bool) -> Target:
     """
     if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or set(url) & set(' \\"<>'):
         raise ValueError(f"a receiver's URL has at most {MAX_URL} plain ASCII characters")
-    parts = urlsplit(url)
-    if parts.scheme not in (_PORTS if plain else {"https"}):
+    scheme, authority, path, query, fragment = _split(url)
+    if scheme not in (_PORTS if plain else {"https"}):
         raise ValueError(f"a receiver's URL begins with {'https:// or http://' if plain else 'https://'}")
-    if "@" in parts.netloc or parts.fragment:
-        raise ValueError("a receiver's URL has neither user nor fragment")
-    host = parts.hostname or ""
-    if (_LITERAL_V6 if parts.netloc.startswith("[") else _NAME).fullmatch(host) is None:
-        raise ValueError("a receiver's URL names a host")
-    port = _PORTS[parts.scheme] if parts.port is None else parts.port
-    if port == 0:
+    match = _AUTHORITY.fullmatch(authority.lower())
+    if match is None or fragment:
+        raise ValueError("a receiver's URL has a host, maybe a port, but neither user nor fragment")
+    port = _PORTS[scheme] if match["port"] is None else int(match["port"])
+    if not 0 < port < 65_536:
         raise ValueError("a receiver's URL has a port from 1 to 65535")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Target(parts.scheme, host, port, path)
+    return Target(scheme, match["v6"] or match["host"], port, (path or "/") + (f"?{query}" if query else ""))
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise ValueError("a receiver's URL has brackets that hold no address") from None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
 from PIL import Image
 
 from gpu_worker.engines.base import EngineUnavailableError, NetworkFailedError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["OnnxEngine"]
 
 _PROVIDERS: Final = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
+_BAD_FILES: Final = (Fail, InvalidGraph, InvalidProtobuf)
 
 
 class OnnxEngine:
@@ -73,7 +75,7 @@ def _start(weights: Weights, device: str, threads: int | None) -> onnxruntime.In
     options.intra_op_num_threads = threads or 0
     try:
         session = onnxruntime.InferenceSession(weights.path, options, providers=[provider])
-    except onnxruntime.capi.onnxruntime_pybind11_state.Fail as error:
+    except _BAD_FILES as error:
         raise WeightsError(f"{weights.path}: not a network in ONNX: {error}", path=str(weights.path)) from error
     if session.get_providers()[0] != provider:
         raise EngineUnavailableError(f"ONNX Runtime could not start on {device}", device=device)

@@ -1,4 +1,8 @@
-"""Events as they arrived: recorded from the running local cloud, as `{"headers": ..., "body": ...}` of the request."""
+"""Events as they arrived: recorded from the running local cloud, as `{"headers": ..., "body": ...}` of the request.
+
+`incident_*` are notifications of Cloud Monitoring alone, as they stand in a message's data: schema 1.2 as documented at
+https://cloud.google.com/monitoring/support/notification-options, and the message that the console sends as a test.
+"""
 
 from __future__ import annotations
 

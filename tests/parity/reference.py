@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 import warnings
 from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 from torch import nn
 
@@ -111,9 +113,8 @@ def reference_network(base_size: int) -> Any:
         ).eval()
 
 
-def reference_remover(mode: str, checkpoint: Path, home: Path, monkeypatch: Any) -> Any:
+def reference_remover(mode: str, checkpoint: Path, home: Path) -> Any:
     """The original pipeline with the weights of a local checkpoint; `home` takes the configuration that it writes."""
-    monkeypatch.setenv("TRANSPARENT_BACKGROUND_FILE_PATH", str(home))
-    with _importable():
+    with _importable(), mock.patch.dict(os.environ, TRANSPARENT_BACKGROUND_FILE_PATH=str(home)):
         original = importlib.import_module(f"{_PACKAGE}.Remover")
         return original.Remover(mode=mode, device="cpu", ckpt=str(checkpoint))

@@ -1,0 +1,53 @@
+"""The pieces of this project in one script: decode, network, foreground, PNG. Argument: the weights' manifest.
+
+What a job of the worker does besides (storage, records, events, the stored matte) is in none of the peers, and is
+measured with the worker's process instead.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.contenders.lines import answer
+from events.recipe import Recipe
+from gpu_worker.engines import load_engine
+from gpu_worker.weights import Weights
+from imaging.decode import decode
+from imaging.photo import for_network
+from imaging.render import Renderer
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from bench.contenders.lines import Stages
+
+
+class Cutout:
+    """A `Cutter`."""
+
+    def __init__(self, manifest: str) -> None:
+        self._engine = load_engine(Weights.read(Path(manifest)), device="cpu")
+        self._matte: NDArray[np.float32] = np.zeros((1, 1), np.float32)
+
+    def cut(self, photo: bytes, stages: Stages) -> bytes:
+        with stages.stage("decode"):
+            decoded = decode(photo)
+        with stages.stage("prepare"):
+            value = self._engine.prepare(for_network(decoded))
+        with stages.stage("network"):
+            [self._matte] = self._engine.infer([value])
+        with stages.stage("upsample"):
+            alpha = self._engine.finish(self._matte, decoded.width, decoded.height)
+        with stages.stage("render"):
+            return Renderer(decoded, alpha).render(Recipe()).data
+
+    def save_matte(self, path: Path) -> None:
+        np.save(path, self._matte)
+
+
+if __name__ == "__main__":
+    answer(Cutout(*sys.argv[1:]))

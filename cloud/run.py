@@ -1,0 +1,240 @@
+"""The Cloud Run Admin API v2 as an `alerts.ports.RunAdmin`.
+
+Every change carries the etag of the service as it was read, so it never overwrites somebody else's.
+Source: https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
+
+import grpc
+from google.api_core.exceptions import (
+    Conflict,
+    DeadlineExceeded,
+    FailedPrecondition,
+    Forbidden,
+    GoogleAPIError,
+    InternalServerError,
+    InvalidArgument,
+    NotFound,
+    ServiceUnavailable,
+    Unauthorized,
+)
+from google.api_core.future.polling import DEFAULT_POLLING
+from google.api_core.retry import Retry, if_exception_type
+from google.api_core.timeout import ConstantTimeout
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.run_v2 import (
+    Condition,
+    RevisionsClient,
+    ServicesClient,
+    TrafficTarget,
+    TrafficTargetAllocationType,
+    UpdateServiceRequest,
+)
+from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
+from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+
+from events.errors import ConflictError, ForbiddenError, NotFoundError, PermanentError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from google.cloud.run_v2 import Revision, Service, TrafficTargetStatus
+
+    from alerts.ports import Revision as RunRevision
+    from alerts.ports import RunService, Target
+
+__all__ = ["DEADLINE_SECONDS", "SETTLE_SECONDS", "GoogleRunAdmin"]
+
+DEADLINE_SECONDS: Final = 20.0
+"""A call starts no further attempt after this time."""
+SETTLE_SECONDS: Final = 30.0
+"""How long a change is watched until it has taken effect."""
+
+_TIMEOUT: Final = ConstantTimeout(10.0)
+_REPEATABLE: Final = if_exception_type(DeadlineExceeded, InternalServerError, ServiceUnavailable)
+"""A change that was made although its answer got lost is refused the second time, since the etag is another by then."""
+_LATEST: Final = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
+_REVISION: Final = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
+
+
+class _Target(NamedTuple):
+    """Field for field an `alerts.ports.Target`, which this layer may not import."""
+
+    revision: str
+    percent: int
+    tag: str
+    latest: bool
+
+
+class _Revision(NamedTuple):
+    """Field for field an `alerts.ports.Revision`."""
+
+    name: str
+    created_at: datetime
+    ready: bool
+
+
+class _Service(NamedTuple):
+    """Field for field an `alerts.ports.RunService`."""
+
+    name: str
+    etag: str
+    traffic: tuple[_Target, ...]
+    annotations: Mapping[str, str]
+    max_instances: int
+    max_instances_of_revision: int
+
+
+class GoogleRunAdmin:
+    """The services of one region. Thread-safe. The connection is opened by the first call."""
+
+    def __init__(
+        self,
+        services: ServicesClient,
+        revisions: RevisionsClient,
+        *,
+        project: str,
+        region: str,
+        deadline: float = DEADLINE_SECONDS,
+        settle: float = SETTLE_SECONDS,
+    ) -> None:
+        self._services = services
+        self._revisions = revisions
+        self._project = project
+        self._region = region
+        self._retry = Retry(predicate=_REPEATABLE, initial=0.2, maximum=5.0, multiplier=2.0, timeout=deadline)
+        self._settle = settle
+
+    @classmethod
+    def connect(
+        cls,
+        *,
+        project: str,
+        region: str,
+        emulator: str | None = None,
+        deadline: float = DEADLINE_SECONDS,
+        settle: float = SETTLE_SECONDS,
+    ) -> Self:
+        """The API at `emulator` (`host:port`), else at `RUN_EMULATOR_HOST`, else the real one."""
+        host = emulator or os.environ.get("RUN_EMULATOR_HOST")
+        if host:
+            channel = grpc.insecure_channel(host)
+            services = ServicesClient(transport=ServicesGrpcTransport(channel=channel))
+            revisions = RevisionsClient(transport=RevisionsGrpcTransport(channel=channel))
+        else:
+            services, revisions = ServicesClient(), RevisionsClient()
+        return cls(services, revisions, project=project, region=region, deadline=deadline, settle=settle)
+
+    def service(self, name: str) -> RunService:
+        with _reporting("read", name):
+            found = self._get(name)
+        return cast(
+            "RunService",
+            _Service(
+                name=name,
+                etag=found.etag,
+                traffic=tuple(_target(found, target) for target in found.traffic_statuses or found.traffic),
+                annotations=dict(found.annotations),
+                max_instances=found.scaling.max_instance_count,
+                max_instances_of_revision=found.template.scaling.max_instance_count,
+            ),
+        )
+
+    def revisions(self, name: str) -> tuple[RunRevision, ...]:
+        with _reporting("list the revisions of", name):
+            listed = self._revisions.list_revisions(parent=self._path(name), retry=self._retry, timeout=_TIMEOUT)
+            found = tuple(_Revision(_short(each.name), each.create_time, _is_ready(each)) for each in listed)
+        return cast("tuple[RunRevision, ...]", found)
+
+    def set_traffic(self, service: RunService, traffic: tuple[Target, ...], annotations: Mapping[str, str]) -> bool:
+        """Raises `ConflictError` if the service is no longer as it was read. Whether the traffic moved in time."""
+        with _reporting("change the traffic of", service.name):
+            changed = self._as_read(service)
+            changed.traffic = [_traffic_target(target) for target in traffic]
+            changed.annotations = dict(annotations)
+            return self._update(changed, "traffic", "annotations")
+
+    def set_max_instances(self, service: RunService, instances: int) -> bool:
+        """The limit of the service, which needs no new revision. Raises and returns as `set_traffic` does."""
+        with _reporting("limit", service.name):
+            changed = self._as_read(service)
+            changed.scaling.max_instance_count = instances
+            return self._update(changed, "scaling")
+
+    def close(self) -> None:
+        self._services.transport.close()
+        self._revisions.transport.close()
+
+    def _path(self, name: str) -> str:
+        return ServicesClient.service_path(self._project, self._region, name)
+
+    def _get(self, name: str) -> Service:
+        return self._services.get_service(name=self._path(name), retry=self._retry, timeout=_TIMEOUT)
+
+    def _as_read(self, service: RunService) -> Service:
+        """The whole service again, so that an update leaves out nothing of it."""
+        current = self._get(service.name)
+        if current.etag != service.etag:
+            raise ConflictError(f"Cloud Run service {service.name} was changed meanwhile")
+        return current
+
+    def _update(self, service: Service, *fields: str) -> bool:
+        request = UpdateServiceRequest(service=service, update_mask={"paths": fields})
+        operation = self._services.update_service(request=request, retry=self._retry, timeout=_TIMEOUT)
+        try:
+            operation.result(timeout=self._settle, polling=DEFAULT_POLLING.with_delay(initial=0.2, maximum=2.0))
+        except FutureTimeoutError:
+            return False
+        return True
+
+
+def _target(service: Service, target: TrafficTarget | TrafficTargetStatus) -> _Target:
+    latest = target.type_ == _LATEST
+    revision = _short(service.latest_ready_revision) if latest else target.revision
+    return _Target(revision, target.percent, target.tag, latest)
+
+
+def _traffic_target(target: Target) -> TrafficTarget:
+    return TrafficTarget(
+        type_=_LATEST if target.latest else _REVISION,
+        revision="" if target.latest else target.revision,
+        percent=target.percent,
+        tag=target.tag,
+    )
+
+
+def _is_ready(revision: Revision) -> bool:
+    """A retired revision is still ready: it only has no instances."""
+    return any(
+        condition.type_ == "Ready" and condition.state == Condition.State.CONDITION_SUCCEEDED
+        for condition in revision.conditions
+    )
+
+
+def _short(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+@contextmanager
+def _reporting(operation: str, name: str) -> Iterator[None]:
+    """Every failure of the service, the network or the credentials as an error of ours."""
+    try:
+        yield
+    except (GoogleAPIError, GoogleAuthError) as error:
+        message = f"Cloud Run: can't {operation} {name}: {error}"
+        if isinstance(error, Conflict):
+            raise ConflictError(message, service=name) from error
+        if isinstance(error, NotFound):
+            raise NotFoundError(message, service=name) from error
+        if isinstance(error, Forbidden | Unauthorized):
+            raise ForbiddenError(message, service=name) from error
+        if isinstance(error, InvalidArgument | FailedPrecondition):
+            raise PermanentError(message, service=name) from error
+        raise TransientError(message, service=name) from error

@@ -1,0 +1,125 @@
+"""A message that was given up: tell whoever waits for it, and keep it for a replay."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
+
+from cloud.environment import Environment
+from events.errors import InvalidMessageError
+from events.messages import PubsubMessage, PubsubPush
+from events.trace import child_traceparent
+from events.validation import convert
+from jobs.dead_letters import DeadLetter, DeadLetters, RetriesExhaustedError, given_up
+from jobs.outcome import JobRun, failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from cloudevents.http import CloudEvent
+
+    from functions.wiring import Parts
+    from jobs.dead_letters import GivenUp
+    from jobs.desk import JobDesk
+    from jobs.meter import Meter
+    from jobs.records import JobState
+
+__all__ = ["DeadLetterSettings", "OnDeadLetter", "build"]
+
+_LOG: Final = logging.getLogger(__name__)
+_JOB_FAILED: Final = "every attempt at this job failed; the job is kept, and can be done once the cause is mended"
+_UPLOAD_FAILED: Final = "this photo could not be looked at; upload it again"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterSettings:
+    bucket: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Raises `SettingsError` naming every variable that is missing or wrong."""
+        env = Environment(environ)
+        settings = cls(bucket=env.text("DEAD_LETTERS_BUCKET"))
+        env.check()
+        return settings
+
+
+class OnDeadLetter:
+    """Nothing is lost here: every message ends as told, as kept, or as one of a job that the shopper took back."""
+
+    def __init__(self, desk: JobDesk, letters: DeadLetters, *, meter: Meter) -> None:
+        self._desk = desk
+        self._letters = letters
+        self._meter = meter
+
+    def __call__(self, event: CloudEvent) -> None:
+        try:
+            message = given_up(convert(event.data, PubsubPush).message)
+        except InvalidMessageError as error:
+            unwrapped = PubsubMessage(message_id=event["id"], data=msgspec.json.encode(event.data))
+            self._keep_other(given_up(unwrapped), str(error))
+            return
+        try:
+            wanted = message.job()
+        except InvalidMessageError as error:
+            self._no_job(message, str(error))
+            return
+        job = wanted.data
+        run = _run(job.tenant, job.job_id, job.run, wanted.traceparent)
+        state = self._desk.records.state(run.tenant, run.job_id)
+        self._end(run, state, DeadLetter.of_job(message, job, at=self._desk.clock()), _JOB_FAILED)
+
+    def _no_job(self, message: GivenUp, problem: str) -> None:
+        """An upload whose event was given up is a job too, of which nobody would hear otherwise."""
+        try:
+            job = message.upload(self._desk.buckets.uploads)
+        except InvalidMessageError:
+            self._keep_other(message, problem)
+            return
+        run = _run(job.tenant, job.job_id, 0, None)
+        state = self._desk.records.state(run.tenant, run.job_id)
+        if state.state == "queued":  # it went on after all
+            return
+        self._end(run, state, DeadLetter.of_upload(message, job, at=self._desk.clock()), _UPLOAD_FAILED)
+
+    def _end(self, run: JobRun, state: JobState, letter: DeadLetter, explanation: str) -> None:
+        """Tell the outcome that there is, or keep the message and end this run of the job."""
+        fields = {"job_id": run.job_id, "tenant": run.tenant, "run": run.run, "traceparent": run.traceparent}
+        if state.state == "deleted":
+            self._desk.removal.remove(run.tenant, run.job_id)
+            return
+        if self._desk.settlement.retell(run, state):
+            _LOG.info("dead_letter_retold", extra=fields)
+            return
+        self._letters.keep(letter)
+        _LOG.error("dead_letter_kept", extra=fields | {"letter": letter.name, "attempts": letter.message.attempts})
+        if state.state is None:  # no such job: nobody waits
+            return
+        with self._meter.measure() as spent:
+            if not self._desk.removal.repeated(run.tenant, run.job_id):
+                error = RetriesExhaustedError(explanation, letter=letter.name)
+                self._desk.settlement.fail(run, failed(run, error, at=self._desk.clock(), spent=spent()))
+
+    def _keep_other(self, message: GivenUp, reason: str) -> None:
+        letter = DeadLetter.of_other(message, reason, at=self._desk.clock())
+        self._letters.keep(letter)
+        _LOG.error("dead_letter_kept", extra={"letter": letter.name, "reason": reason})
+
+
+def _run(tenant: str, job_id: str, run: int, traceparent: str | None) -> JobRun:
+    return JobRun(
+        job_id=job_id,
+        tenant=tenant,
+        run=run,
+        source="on_dead_letter",
+        traceparent=child_traceparent(traceparent),
+    )
+
+
+def build(parts: Parts) -> Callable[[CloudEvent], None]:
+    """The Cloud Function."""
+    settings = DeadLetterSettings.from_env(parts.environ)
+    return OnDeadLetter(parts.desk, DeadLetters(parts.desk.store, settings.bucket), meter=parts.meter)

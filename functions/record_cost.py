@@ -1,0 +1,77 @@
+"""What something cost becomes a row of the cost table."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from events.envelope import decode
+from events.errors import CutoutError, InvalidMessageError, PermanentError
+from events.messages import CostRecorded, PubsubPush
+from events.validation import convert
+from warehouse.group_commit import GroupCommit
+from warehouse.recorder import Recorder
+from warehouse.rows import cost_row
+from warehouse.settings import WarehouseSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cloudevents.http import CloudEvent
+
+    from functions.wiring import Parts
+    from jobs.ports import Publisher
+    from warehouse.ports import Row
+
+__all__ = ["DEAD_LETTERS", "RecordCost", "build"]
+
+DEAD_LETTERS: Final = "dead-letters"
+
+_LOG: Final = logging.getLogger(__name__)
+_MOST_REASON_BYTES: Final = 1024
+"""Pub/Sub's limit for the value of an attribute."""
+
+
+class RecordCost:
+    """Events that arrive while an insert is under way go together with the next. An event may be recorded twice."""
+
+    def __init__(self, recorder: Recorder, publisher: Publisher, *, most: int) -> None:
+        self._rows: GroupCommit[Row, CutoutError | None] = GroupCommit(recorder.record, most=most)
+        self._publisher = publisher
+
+    def __call__(self, event: CloudEvent) -> None:
+        """Raises `TransientError` while the table can't be written: the event has to come again."""
+        try:
+            push: PubsubPush = convert(event.data, PubsubPush)
+        except InvalidMessageError as error:
+            self._give_up(error, data=_as_bytes(event.data), attributes={"ce-id": event["id"]})
+            return
+        try:
+            problem = self._rows.submit(cost_row(decode(push.message.data, push.message.attributes, CostRecorded)))
+            if problem is not None:
+                raise problem
+        except PermanentError as error:
+            self._give_up(error, data=push.message.data, attributes=push.message.attributes)
+
+    def _give_up(self, error: PermanentError, *, data: bytes, attributes: dict[str, str]) -> None:
+        """An event that can never be a row is kept as it came, with the reason beside it."""
+        _LOG.error("cost_event_refused", extra={"code": error.code, "reason": error.message, "attributes": attributes})
+        reason = error.message.encode()[:_MOST_REASON_BYTES].decode(errors="ignore")
+        self._publisher.publish(DEAD_LETTERS, data, attributes | {"reason": reason})
+
+
+def _as_bytes(data: object) -> bytes:
+    """functions-framework hands over bytes where a body was no JSON."""
+    return data if isinstance(data, bytes) else msgspec.json.encode(data)
+
+
+def build(parts: Parts) -> Callable[[CloudEvent], None]:
+    """The Cloud Function."""
+    from cloud.bigquery import MOST_ROWS, BigQueryTable  # noqa: PLC0415  # decisions need no client
+
+    settings = WarehouseSettings.from_env(parts.environ)
+    table = BigQueryTable.connect(settings.table, project=parts.settings.project, deadline=settings.deadline)
+    return RecordCost(Recorder(table, sleep=time.sleep), parts.publisher, most=MOST_ROWS)

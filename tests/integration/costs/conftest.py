@@ -1,0 +1,43 @@
+"""A BigQuery emulator for these tests, and in it a dataset of its own for each."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cloud.bigquery import BigQueryQueries, BigQueryTable, bigquery_client
+from local.bigquery import BigQueryEmulator, create_cost_table
+from local.ports import free_ports
+from tests.integration.costs.table import CostTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from google.cloud.bigquery import Client
+
+    from local.processes import Supervisor
+
+
+@pytest.fixture(scope="session")
+def bigquery(supervisor: Supervisor, project: str, state: Path) -> BigQueryEmulator:
+    (port,) = free_ports(1)
+    server = BigQueryEmulator(port=port, data=state / "bigquery", project=project)
+    supervisor.start(server.program())
+    return server
+
+
+@pytest.fixture(scope="session")
+def client(bigquery: BigQueryEmulator, project: str) -> Iterator[Client]:
+    with bigquery_client(project=project, emulator=bigquery.url) as client:
+        yield client
+
+
+@pytest.fixture
+def table(client: Client) -> CostTable:
+    """The cost table and its views, empty."""
+    dataset = f"test_{uuid.uuid4().hex}"
+    create_cost_table(client, dataset)
+    return CostTable(BigQueryTable(client, f"{dataset}.cost_events"), BigQueryQueries(client), dataset)

@@ -1,0 +1,9 @@
+-- Jobs that needed the worker, by the hour in which they ended. The first row is the first hour of which anything is
+-- known, with or without jobs.
+SELECT
+  TIMESTAMP_TRUNC(occurred_at, HOUR) AS hour,
+  COUNT(DISTINCT IF(lane = 'gpu', job_id, NULL)) AS jobs
+FROM `${dataset}.cost_events`
+WHERE occurred_at >= @since AND occurred_at < @until
+GROUP BY hour
+ORDER BY hour

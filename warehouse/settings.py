@@ -1,0 +1,70 @@
+"""What the functions of the cost table read from the environment, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, Self
+
+from cloud.environment import Environment
+from jobs.costs import Billing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["ReconciliationSettings", "WarehouseSettings"]
+
+_TABLE: Final = "cost_events"
+_MOST_HOURS: Final = 24 * 30
+"""Monitoring keeps Google's metrics for six weeks."""
+
+
+@dataclass(frozen=True, slots=True)
+class WarehouseSettings:
+    """`deadline` in seconds: after it, a call to BigQuery starts no further attempt."""
+
+    dataset: str
+    deadline: float
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Raises `SettingsError` naming every variable that is missing or wrong."""
+        env = Environment(environ)
+        settings = cls(
+            dataset=env.text("DATASET", default="cutout", pattern="[A-Za-z0-9_]{1,1024}"),
+            deadline=env.number("BIGQUERY_DEADLINE_SECONDS", default=30.0, minimum=0.1, maximum=500),
+        )
+        env.check()
+        return settings
+
+    @property
+    def table(self) -> str:
+        return f"{self.dataset}.{_TABLE}"
+
+
+@dataclass(frozen=True, slots=True)
+class ReconciliationSettings:
+    """`service` is the worker's Cloud Run service. The last `look_back` is reconciled again at every run."""
+
+    service: str
+    billing: Billing
+    look_back: timedelta
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Raises `SettingsError` naming every variable that is missing or wrong."""
+        env = Environment(environ)
+        settings = cls(
+            service=env.text("WORKER_SERVICE", pattern="[a-z][a-z0-9-]{0,62}"),
+            billing=Billing(
+                kind="idle",
+                plan="instance",
+                region=env.text("REGION"),
+                vcpus=env.number("INSTANCE_VCPUS", default=8.0, minimum=0.08),
+                gib=env.number("INSTANCE_GIB", default=32.0, minimum=0.125),
+                gpus=env.integer("INSTANCE_GPUS", default=1, minimum=0, maximum=1),
+            ),
+            look_back=timedelta(hours=env.integer("RECONCILED_HOURS", default=48, minimum=1, maximum=_MOST_HOURS)),
+        )
+        env.check()
+        return settings

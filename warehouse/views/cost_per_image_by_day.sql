@@ -1,0 +1,19 @@
+-- What a day (UTC) cost, by kind, and what that makes an image: a photo that results were asked of and delivered.
+-- usd_per_image is the whole bill's share; usd_per_image_of_jobs leaves out what the worker waited.
+SELECT
+  DATE(occurred_at) AS day,
+  COUNT(DISTINCT IF(recipe IS NOT NULL AND NOT speculative, job_id, NULL)) AS images,
+  COUNTIF(recipe IS NOT NULL AND NOT speculative) AS results,
+  SUM(IF(kind = 'gpu', usd, 0)) AS gpu_usd,
+  SUM(IF(kind = 'cpu', usd, 0)) AS cpu_usd,
+  SUM(IF(kind = 'function', usd, 0)) AS function_usd,
+  SUM(IF(kind = 'idle', usd, 0)) AS idle_usd,
+  SUM(IF(kind = 'warmup', usd, 0)) AS warmup_usd,
+  SUM(usd) AS usd,
+  SAFE_DIVIDE(SUM(usd), COUNT(DISTINCT IF(recipe IS NOT NULL AND NOT speculative, job_id, NULL))) AS usd_per_image,
+  SAFE_DIVIDE(
+    SUM(IF(job_id IS NOT NULL, usd, 0)),
+    COUNT(DISTINCT IF(recipe IS NOT NULL AND NOT speculative, job_id, NULL))
+  ) AS usd_per_image_of_jobs
+FROM `${dataset}.costs`
+GROUP BY day
