@@ -41,7 +41,9 @@ def measure(field: Field, *, quick: bool) -> tuple[list[Measurement], list[str]]
     with ExitStack() as exits:
         state = Path(exits.enter_context(tempfile.TemporaryDirectory()))
         emulators = exits.enter_context(Emulators(state))
-        races = {"fast": _inspyrenets(field, emulators), "isnet": _isnets(field)}
+        races = {"fast": _inspyrenets(field, emulators)}
+        if "isnet" in field.models:
+            races["isnet"] = _isnets(field)
         for model, race in races.items():
             # Python and numba keep what they compile at the very first start.
             _measured(f"{model}, not counted", 1, _tasks(race))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -16,27 +15,35 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["PRECISIONS", "REMBG", "STOCK", "Entry", "Field"]
+__all__ = ["PRECISIONS", "REMBG", "STOCK", "Entry", "Field", "Service"]
 
 STOCK: Final = "transparent-background"
 REMBG: Final = "rembg"
 PRECISIONS: Final = MappingProxyType({"float32": "f32"})
-"""Names of ours in the report, and what the worker calls them."""
+"""By the names that the report gives them."""
+_ISNET: Final = ROOT / "weights" / "isnet-medium.onnx"
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One contender: its name in the report, and how it is started. `weights` is the file that it reads."""
+    """One contender: its name in the report, and how it is started."""
 
     name: str
     python: Path
     arguments: tuple[str, ...]
-    weights: Path
     environ: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def start(self, logs: Path, environ: Mapping[str, str] = MappingProxyType({})) -> Contender:
         command: list[str | Path] = [self.python, "-m", *self.arguments]
         return Contender(self.name, command, {**self.environ, **environ}, logs / f"{self.name.replace(' ', '-')}.log")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The worker's own process: its name in the report, and its settings beside those of `bench.service`."""
+
+    name: str
+    environ: Mapping[str, str]
 
 
 class Field:
@@ -47,62 +54,66 @@ class Field:
         self.photos = self.work / "photos"
         self.logs = self.work / "logs"
         self.out = self.work / "out"
-        self._weights = self.work / "weights"
+        self._random = self.work / "weights"
+
+    @property
+    def weights(self) -> tuple[Path, ...]:
+        """Files and folders with everybody's weights."""
+        return self._random, _ISNET
 
     def prepare(self) -> None:
         """Make what is missing: photos in seconds, weights in a minute or two."""
         for folder in (self.work, self.logs, self.out):
             folder.mkdir(parents=True, exist_ok=True)
-        for module, folder in (("bench.photos", self.photos), ("bench.weights", self._weights)):
-            print(f"{module}: {folder}", flush=True)
-            subprocess.run([str(OURS), "-m", module, str(folder)], cwd=ROOT, check=True, env=dict(os.environ))
-        self._place_isnet()
+        for module, folder in (("bench.photos", self.photos), ("bench.weights", self._random)):
+            print(f"{module} {folder}", flush=True)
+            subprocess.run([str(OURS), "-m", module, str(folder)], cwd=ROOT, check=True)
+        self._prepare_isnet()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """`fast` and `base`, and `isnet` where its weights could be had."""
+        return ("fast", "base", "isnet") if _ISNET.exists() else ("fast", "base")
 
     def stock(self, mode: str) -> Entry:
         """transparent-background in mode `base` or `fast`."""
-        checkpoint = self._weights / f"ckpt_{mode}.pth"
-        return Entry(
-            STOCK,
-            PEERS,
-            ("bench.contenders.stock", mode, str(checkpoint)),
-            checkpoint,
-            {"TRANSPARENT_BACKGROUND_FILE_PATH": str(self.work)},
-        )
+        arguments = ("bench.contenders.stock", mode, str(self._random / f"ckpt_{mode}.pth"))
+        return Entry(STOCK, PEERS, arguments, {"TRANSPARENT_BACKGROUND_FILE_PATH": str(self.work)})
 
     def rembg(self) -> Entry:
-        return Entry(
-            REMBG, PEERS, ("bench.contenders.rembg_isnet",), self._isnet, {"U2NET_HOME": str(self.work / "rembg")}
-        )
+        return Entry(REMBG, PEERS, ("bench.contenders.rembg_isnet",), {"U2NET_HOME": str(self.work / "rembg")})
 
     def ours(self, model: str) -> tuple[Entry, ...]:
-        """Ours with `base`, `fast` or `isnet`, once for each precision that it has."""
-        manifest = self._manifest(model)
-        precisions = {"": ""} if model == "isnet" else PRECISIONS
+        """Our script with `base`, `fast` or `isnet`, once for each precision."""
+        arguments = ("bench.contenders.cutout", str(self._manifest(model)))
         return tuple(
-            Entry(
-                f"cutout {name}".rstrip(),
-                OURS,
-                ("bench.contenders.cutout", str(manifest)),
-                manifest.with_suffix(".safetensors") if model != "isnet" else self._isnet,
-                {**ALLOCATOR, **({"PRECISION": precision} if precision else {})},
-            )
-            for name, precision in precisions.items()
+            Entry(f"cutout {precision}", OURS, arguments, _settings(precision)) for precision in _precisions(model)
         )
 
-    def worker_environ(self, model: str, precision: str) -> dict[str, str]:
-        """Settings of the worker's own process for these weights, beside those of `bench.service`."""
-        return {**ALLOCATOR, "WEIGHTS": str(self._manifest(model)), "PRECISION": PRECISIONS[precision]}
-
-    @property
-    def _isnet(self) -> Path:
-        return ROOT / "weights" / "isnet-medium.onnx"
+    def services(self, model: str) -> tuple[Service, ...]:
+        """The worker with `base`, `fast` or `isnet`, once for each precision."""
+        weights = {"WEIGHTS": str(self._manifest(model))}
+        return tuple(
+            Service(f"worker {precision}", {**_settings(precision), **weights}) for precision in _precisions(model)
+        )
 
     def _manifest(self, model: str) -> Path:
-        return self._isnet.with_suffix(".json") if model == "isnet" else self._weights / f"inspyrenet-{model}.json"
+        return _ISNET.with_suffix(".json") if model == "isnet" else self._random / f"inspyrenet-{model}.json"
 
-    def _place_isnet(self) -> None:
-        """Give rembg its weights where it looks for them; its own release is the same network, with other weights."""
+    def _prepare_isnet(self) -> None:
+        """Give rembg the weights where it looks for its own, which are of the same network."""
+        fetch = [str(OURS), "-m", "gpu_worker.weights", "fetch", "--model", "isnet", "--dir", str(_ISNET.parent)]
+        if subprocess.run(fetch, cwd=ROOT, check=False).returncode:
+            return
         place = self.work / "rembg" / "models" / "isnet-general-use" / "isnet-general-use.onnx"
         place.parent.mkdir(parents=True, exist_ok=True)
         if not place.exists():
-            place.symlink_to(self._isnet)
+            place.symlink_to(_ISNET)
+
+
+def _precisions(model: str) -> tuple[str, ...]:
+    return ("float32",) if model == "isnet" else tuple(PRECISIONS)
+
+
+def _settings(precision: str) -> dict[str, str]:
+    return {**ALLOCATOR, "PRECISION": PRECISIONS[precision]}

@@ -10,7 +10,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Measurement", "Section", "alternate"]
+__all__ = ["Figures", "Measurement", "Section", "Unit", "alternate", "column"]
 
 Unit = Literal["s", "bytes", "matte", "level"]
 """Of `matte` differences the whole range is 1, of `level` differences 255."""
@@ -68,5 +68,5 @@ def alternate(rounds: int, tasks: Mapping[str, Callable[[], Figures]], label: st
 
 
 def column(figures: Mapping[str, Sequence[Figures]], part: str) -> dict[str, list[float]]:
-    """One part of what `alternate` gave, of every contender that has it."""
-    return {name: [round_[part] for round_ in rounds] for name, rounds in figures.items() if part in rounds[0]}
+    """One part of what `alternate` gave, by contender."""
+    return {name: [each[part] for each in rounds] for name, rounds in figures.items()}

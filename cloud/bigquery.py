@@ -15,7 +15,7 @@ from google.api_core.exceptions import BadRequest, GoogleAPIError
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.bigquery import Client, QueryJobConfig, ScalarQueryParameter
-from google.cloud.bigquery.retry import DEFAULT_RETRY
+from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
 
 from events.errors import PermanentError, TransientError
 
@@ -104,14 +104,16 @@ class BigQueryQueries:
             ScalarQueryParameter(name, "STRING" if isinstance(value, str) else "TIMESTAMP", value)
             for name, value in parameters.items()
         ]
+        retry = DEFAULT_RETRY.with_timeout(self._deadline)
         with _reporting("query"), _reporting_wrong_sql():
-            found = self._client.query_and_wait(
+            job = self._client.query(
                 sql,
                 job_config=QueryJobConfig(query_parameters=given),
-                retry=DEFAULT_RETRY.with_timeout(self._deadline),
-                wait_timeout=self._deadline,
+                retry=retry,
+                job_retry=DEFAULT_JOB_RETRY.with_timeout(self._deadline),
+                timeout=_ATTEMPT_SECONDS,
             )
-            return [dict(row.items()) for row in found]
+            return [dict(row.items()) for row in job.result(timeout=self._deadline, retry=retry)]
 
     def close(self) -> None:
         self._client.close()

@@ -25,7 +25,7 @@ from jobs.lookout import InstanceMonitor, Lookout, Unwatched
 from jobs.rates import DailyRates
 from jobs.warmups import BookedWarmup, cost_message, spent, warmup_message
 from planner.policy import decide
-from planner.warmups import Warmup, added_seconds
+from planner.warmups import added_seconds, warmup_of
 from warehouse.demand import RecordedDemand
 from warehouse.settings import WarehouseSettings
 
@@ -95,7 +95,7 @@ class Warm:
             self._ask_again(known.entry, now)
             return True
         decision = decide(self._policy, self._lookout.situation(page, awake, now))
-        warmup = _warmup(decision, now)
+        warmup = warmup_of(decision, now)
         if warmup is not None:
             booked = BookedWarmup(key=trigger.key, warmup=warmup, traceparent=trigger.traceparent)
             if self._ledger.append(page, booked) is None:
@@ -136,18 +136,6 @@ def _trigger(event: CloudEvent) -> _Trigger:
         return _Trigger(f"{message.message_id} {at.isoformat()}", "tick", at, new_traceparent())
     told = decode(message.data, message.attributes, WarmupRequested)
     return _Trigger(told.id, told.data.reason, at, child_traceparent(told.traceparent))
-
-
-def _warmup(decision: Decision, now: datetime) -> Warmup | None:
-    if decision.action == "none" or decision.cause is None:
-        return None
-    return Warmup(
-        at=now,
-        action=decision.action,
-        cause=decision.cause,
-        seconds=decision.seconds,
-        nano_usd=decision.nano_usd,
-    )
 
 
 def _fields(trigger: _Trigger, decision: Decision, page: Book) -> dict[str, object]:

@@ -18,7 +18,7 @@ from planner.instance import Traces, instance_at
 from planner.intents import Intent, memory
 from planner.policy import Situation, decide
 from planner.rates import History, HourCount, Prior, weekly_rates
-from planner.warmups import Warmup, added_seconds, total
+from planner.warmups import added_seconds, total, warmup_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from planner.patterns import Visit
     from planner.policy import Decision, Policy
     from planner.rates import WeeklyRates
+    from planner.warmups import Warmup
 
 __all__ = ["Outcome", "simulate"]
 
@@ -106,13 +107,11 @@ class _SimulatedInstance:
         self._start = timedelta(seconds=policy.worker.cold_start_seconds)
         self._idle = timedelta(seconds=policy.worker.idle_seconds)
         self._ready = self._end = _NEVER
-        self.cold_starts = 0
         self.seconds = 0.0
 
     def request(self, now: datetime, *, busy: float = 0.0) -> datetime:
         """When a request that comes now is taken up."""
         if now >= self._end:
-            self.cold_starts += 1
             self._end, self._ready = now, now + self._start
         taken_up = max(now, self._ready)
         end = max(self._end, taken_up + timedelta(seconds=busy) + self._idle)
@@ -193,18 +192,11 @@ class _World:
         self._act(decide(self._policy, situation), now)
 
     def _act(self, decision: Decision, now: datetime) -> None:
-        if decision.cause is None or decision.action == "none":
+        warmup = warmup_of(decision, now)
+        if warmup is None:
             return
-        self._actions[decision.action] += 1
-        self._open.append(
-            Warmup(
-                at=now,
-                action=decision.action,
-                cause=decision.cause,
-                seconds=decision.seconds,
-                nano_usd=decision.nano_usd,
-            )
-        )
+        self._actions[warmup.action] += 1
+        self._open.append(warmup)
         day = _day(now)
         spent, most = self._spent(day), self._most.get(day, Spent())
         self._most[day] = Spent(

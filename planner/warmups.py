@@ -12,9 +12,10 @@ from planner.budget import Cause, Spent
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from planner.policy import Decision
     from planner.worker import Worker
 
-__all__ = ["Warmup", "added_seconds", "total"]
+__all__ = ["Warmup", "added_seconds", "total", "warmup_of"]
 
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -27,6 +28,19 @@ class Warmup(msgspec.Struct, frozen=True, kw_only=True):
     cause: Cause
     seconds: Annotated[float, msgspec.Meta(ge=0)]
     nano_usd: Annotated[int, msgspec.Meta(ge=0)]
+
+
+def warmup_of(decision: Decision, at: datetime) -> Warmup | None:
+    """What acting on the decision would be; None if it is to do nothing."""
+    if decision.action == "none" or decision.cause is None:
+        return None
+    return Warmup(
+        at=at,
+        action=decision.action,
+        cause=decision.cause,
+        seconds=decision.seconds,
+        nano_usd=decision.nano_usd,
+    )
 
 
 def added_seconds(warmup: Warmup, jobs: Iterable[datetime], now: datetime, worker: Worker) -> float | None:

@@ -50,4 +50,4 @@ class Cutout:
 
 
 if __name__ == "__main__":
-    answer(Cutout(*sys.argv[1:]))
+    answer(lambda: Cutout(*sys.argv[1:]))

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Cutter", "Stages", "answer"]
 
@@ -51,10 +51,11 @@ class Cutter(Protocol):
         """Write the network's output of the last photo."""
 
 
-def answer(cutter: Cutter) -> None:
-    """Answer requests until the benchmark closes the pipe. What a library prints goes to the log."""
+def answer(load: Callable[[], Cutter]) -> None:
+    """Load, then answer requests until the benchmark closes the pipe. What a library prints goes to the log."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    cutter = load()
     for line in sys.stdin:
         request = json.loads(line)
         reply = {"port": _listen(cutter)} if "listen" in request else {"seconds": _cut(cutter, **request)}

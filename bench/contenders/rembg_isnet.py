@@ -54,4 +54,4 @@ class Rembg:
 
 
 if __name__ == "__main__":
-    answer(Rembg())
+    answer(Rembg)

@@ -53,4 +53,4 @@ class Stock:
 
 
 if __name__ == "__main__":
-    answer(Stock(*sys.argv[1:]))
+    answer(lambda: Stock(*sys.argv[1:]))

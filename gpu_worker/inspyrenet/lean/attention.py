@@ -99,7 +99,8 @@ class ContextAttention:
 def _each(x: Tensor, kernels: Tensor, bias: Tensor | None = None, *, padding: int = 0) -> Tensor:
     """Each image of (B, inputs, h, w) convolved by its own kernel of (B, outputs, inputs, height, width)."""
     images = [
-        functional.conv2d(image[None], kernel, bias, padding=padding) for image, kernel in zip(x, kernels, strict=True)
+        functional.conv2d(image, kernel, bias, padding=padding)
+        for image, kernel in zip(x.split(1), kernels, strict=True)
     ]
     return images[0] if len(images) == 1 else torch.cat(images)
 
