@@ -10,6 +10,7 @@ import msgspec
 
 from cloud.environment import Environment
 from events.errors import InvalidMessageError
+from events.ids import content_id
 from events.messages import PubsubMessage, PubsubPush
 from events.trace import child_traceparent
 from events.validation import convert
@@ -68,6 +69,10 @@ class OnDeadLetter:
             self._no_job(message, str(error))
             return
         job = wanted.data
+        if job.speculative:  # nobody asked for it, so nobody is told
+            content = content_id(self._desk.secret, job.tenant, job.sha256)
+            self._desk.references.release(job.tenant, content, job.job_id)
+            return
         run = _run(job.tenant, job.job_id, job.run, wanted.traceparent)
         state = self._desk.records.state(run.tenant, run.job_id)
         self._end(run, state, DeadLetter.of_job(message, job, at=self._desk.clock()), _JOB_FAILED)

@@ -4,6 +4,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from cloudevents.http import CloudEvent
 
@@ -176,3 +177,12 @@ def test_a_crash_at_any_step_is_made_good_by_the_next_delivery() -> None:
         assert len(letters(scene)) == 1
         assert len(scene.spend(job)) == 1
     assert steps >= 6
+
+
+def test_a_job_that_nobody_asked_for_gives_its_reference_back_and_is_not_told() -> None:
+    scene = Scene()
+    job, wanted = scene.queued()
+    give_up(scene, msgspec.structs.replace(wanted, data=msgspec.structs.replace(wanted.data, speculative=True)))
+    assert told(scene, job) == []
+    assert letters(scene) == []
+    assert scene.references(job) == []
