@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["PRECISIONS", "REMBG", "STOCK", "Entry", "Field", "Service"]
+__all__ = ["PRECISIONS", "REMBG", "STOCK", "WORK", "Entry", "Field", "Service"]
 
+WORK: Final = ROOT / ".local" / "bench"
+"""Where runs keep what is worth keeping between them."""
 STOCK: Final = "transparent-background"
 REMBG: Final = "rembg"
 PRECISIONS: Final = MappingProxyType({"float32": "f32"})
@@ -63,12 +65,15 @@ class Field:
 
     def prepare(self) -> None:
         """Make what is missing: photos in seconds, weights in a minute or two."""
-        for folder in (self.work, self.logs, self.out):
+        for folder in (self.logs, self.out):
             folder.mkdir(parents=True, exist_ok=True)
-        for module, folder in (("bench.photos", self.photos), ("bench.weights", self._random)):
-            print(f"{module} {folder}", flush=True)
-            subprocess.run([str(OURS), "-m", module, str(folder)], cwd=ROOT, check=True)
+        self.make_photos()
+        _run("bench.weights", self._random)
         self._prepare_isnet()
+
+    def make_photos(self) -> None:
+        """Make those that are missing."""
+        _run("bench.photos", self.photos)
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -109,6 +114,12 @@ class Field:
         place.parent.mkdir(parents=True, exist_ok=True)
         if not place.exists():
             place.symlink_to(_ISNET)
+
+
+def _run(module: str, folder: Path) -> None:
+    """In a process of its own, so that this one maps nothing that a contender maps."""
+    print(f"{module} {folder}", flush=True)
+    subprocess.run([str(OURS), "-m", module, str(folder)], cwd=ROOT, check=True)
 
 
 def _precisions(model: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from bench.children import ROOT, peak_bytes, resident_bytes
 from events.envelope import job_event
 from events.ids import new_job_id
 from events.messages import JobRequested, Upload
-from events.names import upload_name
+from events.names import parse_upload_name, upload_name
 from events.recipe import Recipe
 from events.trace import new_traceparent
 from local.fake_gcs import FakeGcs, create_buckets
@@ -38,8 +38,10 @@ if TYPE_CHECKING:
 
     from local.processes import Process
 
-__all__ = ["Emulators", "Job", "Worker"]
+__all__ = ["CONCURRENCY", "Emulators", "Job", "Worker", "push"]
 
+CONCURRENCY: Final = 2
+"""Jobs that a worker does at once, as `local/` sets it on a CPU."""
 _PROJECT: Final = "cutout-bench"
 _BUCKETS: Final = ("uploads", "mattes", "results", "jobs")
 _TOPICS: Final = ("uploads-finalized", "jobs", "results", "costs")
@@ -54,7 +56,6 @@ class Job:
     """A photo in the uploads bucket, and the push that asks for its cutout."""
 
     tenant: str
-    upload: str
     push: dict[str, Any]
 
 
@@ -92,22 +93,12 @@ class Emulators:
     def submit(self, photo: Path, tenant: str) -> Job:
         """Upload a photo. The same photo of another tenant is another photo to the worker's cache."""
         data = photo.read_bytes()
-        now = datetime.now(UTC)
-        job_id = new_job_id(now)
+        job_id = new_job_id(datetime.now(UTC))
         name = upload_name(tenant, job_id)
         created = self._storage.post("/upload/storage/v1/b/uploads/o", params=_media(name), content=data)
         created.raise_for_status()
-        requested = JobRequested(
-            job_id=job_id,
-            tenant=tenant,
-            upload=Upload(bucket="uploads", name=name, generation=int(created.json()["generation"])),
-            sha256=hashlib.sha256(data).hexdigest(),
-            recipes=(Recipe(),),
-            model="bench",
-            lane="gpu",
-            requested_at=now,
-        )
-        return Job(tenant, name, _push(requested))
+        upload = Upload(bucket="uploads", name=name, generation=int(created.json()["generation"]))
+        return Job(tenant, push(upload, data))
 
     def result(self, job: Job) -> bytes:
         """The one cutout of a job that is done."""
@@ -163,7 +154,7 @@ class Emulators:
             "HOST": LOOPBACK,
             "PORT": str(port),
             "DEVICE": "cpu",
-            "CONCURRENCY": "2",
+            "CONCURRENCY": str(CONCURRENCY),
             "INSTANCE_VCPUS": str(os.cpu_count() or 1),
             "INSTANCE_GIB": "8",
             "INSTANCE_GPUS": "0",
@@ -219,16 +210,28 @@ def _path(bucket: str, name: str) -> str:
     return f"/storage/v1/b/{bucket}/o/{name.replace('/', '%2F')}"
 
 
-def _push(requested: JobRequested) -> dict[str, Any]:
-    """As Pub/Sub delivers it."""
+def push(upload: Upload, photo: bytes) -> dict[str, Any]:
+    """What Pub/Sub delivers for an upload with this content: one transparent PNG is wanted."""
+    tenant, job_id = parse_upload_name(upload.name)
+    now = datetime.now(UTC)
+    requested = JobRequested(
+        job_id=job_id,
+        tenant=tenant,
+        upload=upload,
+        sha256=hashlib.sha256(photo).hexdigest(),
+        recipes=(Recipe(),),
+        model="bench",
+        lane="gpu",
+        requested_at=now,
+    )
     event = job_event(
         requested,
-        tenant=requested.tenant,
-        job_id=requested.job_id,
+        tenant=tenant,
+        job_id=job_id,
         part="",
         run=0,
         source="bench",
-        time=requested.requested_at,
+        time=now,
         traceparent=new_traceparent(),
     )
     message = event.outgoing("jobs")
@@ -236,8 +239,8 @@ def _push(requested: JobRequested) -> dict[str, Any]:
         "message": {
             "data": base64.b64encode(message.data.encode()).decode(),
             "attributes": message.attributes,
-            "messageId": requested.job_id,
-            "publishTime": requested.requested_at.isoformat(),
+            "messageId": job_id,
+            "publishTime": now.isoformat(),
         },
         "subscription": f"projects/{_PROJECT}/subscriptions/jobs-worker",
     }

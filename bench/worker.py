@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from bench import cold, load, single
-from bench.children import ROOT
 from bench.environments import ensure_peers
-from bench.field import Field
+from bench.field import WORK, Field
 from bench.machine import describe
 from bench.measurement import Section
 from bench.report import Report
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _SECTIONS: Final = {"cold": cold, "single": single, "load": load}
-_WORK: Final = ROOT / ".local" / "bench"
 
 
 def _measured(module: ModuleType, field: Field, *, quick: bool) -> Section:
@@ -65,7 +63,7 @@ def main() -> int:
     folder: Path = options.out / "worker"
     folder.mkdir(parents=True, exist_ok=True)
     ensure_peers()
-    field = Field(_WORK)
+    field = Field(WORK)
     field.prepare()
     machine = describe()
     sections = {}

@@ -15,7 +15,7 @@ from google.api_core.exceptions import BadRequest, GoogleAPIError
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.bigquery import Client, QueryJobConfig, ScalarQueryParameter
-from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY, DEFAULT_RETRY
+from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from events.errors import PermanentError, TransientError
 
@@ -110,7 +110,7 @@ class BigQueryQueries:
                 sql,
                 job_config=QueryJobConfig(query_parameters=given),
                 retry=retry,
-                job_retry=DEFAULT_JOB_RETRY.with_timeout(self._deadline),
+                job_retry=None,  # or the client tries for forty minutes, whatever `retry` says
                 timeout=_ATTEMPT_SECONDS,
             )
             return [dict(row.items()) for row in job.result(timeout=self._deadline, retry=retry)]

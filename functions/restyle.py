@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from events.errors import ConflictError, ForbiddenError
+from events.errors import ConflictError, ForbiddenError, TransientError
 from events.ids import new_job_id
 from events.messages import JobId, Recipes
 from events.trace import child_traceparent
 from functions.jobs_access import held_job, open_job
 from functions.web import answer, bearer_token, body, endpoint, origin_of
 from jobs.dispatch import Order
-from jobs.outcome import JobRun
+from jobs.outcome import JobRun, function_cost
 from jobs.records import Queued
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from jobs.desk import JobDesk
     from jobs.dispatch import Dispatch
     from jobs.meter import Meter
+    from jobs.outcome import Spent
 
 __all__ = ["Restyle", "RestyleRequest", "build"]
+
+_LOG: Final = logging.getLogger(__name__)
 
 
 class RestyleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -88,9 +92,18 @@ class Restyle:
         )
         with self._meter.measure() as spent:
             cache = self._dispatch.dispatch(run, order, spent=spent, timings={})
+            if cache != "hit":
+                self._record_cost(run, spent())
         status_url = f"{self._public_url}/jobs/{run.job_id}"
         view = {"job_id": run.job_id, "token": token, "status_url": status_url, "state": "queued"}
         return answer(view, HTTPStatus.ACCEPTED, {"Location": status_url, "X-Cache-Status": cache})
+
+    def _record_cost(self, run: JobRun, spent: Spent) -> None:
+        """The job is on its way: a millionth of a dollar that can't be told of is no reason to refuse it."""
+        try:
+            self._desk.settlement.publish([function_cost(run, spent, at=self._desk.clock())])
+        except TransientError as error:
+            _LOG.warning("cost_untold", extra={"job_id": run.job_id, "error": error.message})
 
     def _upload(self, tenant: str, queued: Queued) -> Upload | None:
         """The source's upload, or, where it was a hit without one, that of another job with the same photo.

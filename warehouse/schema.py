@@ -88,7 +88,7 @@ def _is_numeric(value: object) -> bool:
     except InvalidOperation:
         return False
     exponent = number.as_tuple().exponent
-    return isinstance(exponent, int) and exponent >= -9 and abs(number) < Decimal(10) ** 29
+    return isinstance(exponent, int) and exponent >= -9 and number.adjusted() < 29
 
 
 _FITS: Final[Mapping[ColumnType, Callable[[object], bool]]] = {

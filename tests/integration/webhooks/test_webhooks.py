@@ -153,8 +153,8 @@ def test_a_receiver_that_hangs_delays_no_other_and_is_told_once_it_answers(
         )
         assert (lines[0]["problem"], lines[0]["outcome"]) == ("timeout", "parked")
         assert ANSWER_SECONDS <= lines[0]["seconds"] < ANSWER_SECONDS + 1
-    told = (stack.state / "logs" / "bridge.log").read_text().splitlines()
-    calls = [line for line in told if line.partition("url=")[2].startswith(f"{stack.events_url}/deliver ")]
+    log = (stack.state / "logs" / "bridge.log").read_text().splitlines()
+    calls = [line for line in log if line.partition("url=")[2].startswith(f"{stack.events_url}/deliver ")]
     assert calls
     assert not [line for line in calls if " refused " in line], "a message was not acknowledged"
 

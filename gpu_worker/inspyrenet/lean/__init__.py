@@ -1,2 +1,0 @@
-from gpu_worker.inspyrenet.lean.folding import fold
-from gpu_worker.inspyrenet.lean.network import LeanNetwork

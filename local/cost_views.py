@@ -1,0 +1,97 @@
+"""What the views of the cost table say about a time, as one value: for the report, and for the demo's last page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from warehouse.sql import query
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from warehouse.ports import Queries
+
+__all__ = ["CostFigures", "Rows", "recipe_label"]
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostFigures:
+    """Rows of each view in order of time, recipes from the dearest on. `latency` is over the whole time."""
+
+    since: datetime
+    until: datetime
+    by_day: Rows
+    cache: Rows
+    by_hour: Rows
+    warming: Rows
+    recipes: Rows
+    latency: dict[str, Any]
+
+    @classmethod
+    def read(cls, queries: Queries, dataset: str, since: datetime, until: datetime) -> Self:
+        """Whole days and hours (UTC) that begin from `since` on. Raises `TransientError`, `PermanentError`."""
+        days = "day >= DATE(@since) AND day <= DATE(@until)"
+        hours = "hour >= @since AND hour < @until"
+
+        def rows(sql: str) -> Rows:
+            return queries.rows(sql, {"since": since, "until": until})
+
+        return cls(
+            since=since,
+            until=until,
+            by_day=rows(f"SELECT * FROM `{dataset}.cost_per_image_by_day` WHERE {days} ORDER BY day"),
+            cache=rows(f"SELECT * FROM `{dataset}.cache_answers_by_day` WHERE {days} ORDER BY day"),
+            by_hour=rows(f"SELECT * FROM `{dataset}.latency_by_hour` WHERE {hours} ORDER BY hour"),
+            warming=rows(f"SELECT * FROM `{dataset}.warm_up_return_by_day` WHERE {days} ORDER BY day"),
+            recipes=rows(
+                "SELECT tenant, recipe, MAX(recipe_json) AS recipe_json, SUM(results) AS results, SUM(usd) AS usd,"
+                " SAFE_DIVIDE(SUM(usd), SUM(results)) AS usd_per_result"
+                f" FROM `{dataset}.cost_by_tenant_and_recipe` WHERE {days}"
+                " GROUP BY tenant, recipe ORDER BY usd DESC"
+            ),
+            latency=rows(query("latency", dataset))[0],
+        )
+
+    @property
+    def usd(self) -> Decimal:
+        return sum((row["usd"] for row in self.by_day), Decimal(0))
+
+    @property
+    def images(self) -> int:
+        return sum(row["images"] for row in self.by_day)
+
+    @property
+    def usd_per_image(self) -> Decimal | None:
+        return self.usd / self.images if self.images else None
+
+    @property
+    def hit_rate(self) -> float | None:
+        answers = sum(row["answers"] for row in self.cache)
+        return sum(row["hits"] for row in self.cache) / answers if answers else None
+
+    @property
+    def cold_start_share(self) -> float | None:
+        jobs = sum(row["worker_jobs"] for row in self.by_hour)
+        return sum(row["cold_starts"] for row in self.by_hour) / jobs if jobs else None
+
+
+def recipe_label(recipe_json: str | None) -> str:
+    """A recipe in a few words: `black_white, jpg, #ffffff, crop 5%, 800 px`."""
+    if recipe_json is None:
+        return "checks and failures"
+    recipe = msgspec.json.decode(recipe_json, type=dict[str, Any])
+    background, crop = recipe.get("background") or {}, recipe.get("crop")
+    parts = [
+        recipe.get("effect", "cutout"),
+        recipe.get("format", "png"),
+        background.get("color", background.get("kind", "")),
+        "" if crop is None else f"crop {crop.get('margin', 0)}%",
+        f"{recipe['max_side']} px" if recipe.get("max_side") else "",
+    ]
+    return ", ".join(part for part in parts if part)
