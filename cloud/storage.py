@@ -150,7 +150,7 @@ class GoogleObjectStore:
     def stat(self, bucket: str, name: str) -> ObjectStat | None:
         with _reporting("stat", bucket, name):
             answer = self._json("GET", _path(bucket, name), fields=_FIELDS)
-            return None if answer is None else msgspec.json.decode(answer, type=_Resource).stat()
+            return None if answer is None else _RESOURCE.decode(answer).stat()
 
     def list(
         self, bucket: str, prefix: str, *, start_offset: str | None = None, end_offset: str | None = None
@@ -164,7 +164,7 @@ class GoogleObjectStore:
                 answer = self._json("GET", f"/storage/v1/b/{quote(bucket)}/o", **query)
                 if answer is None:
                     raise TransientError(f"storage: there is no bucket {bucket}")
-                page = msgspec.json.decode(answer, type=_Page)
+                page = _PAGE.decode(answer)
                 found += [resource.stat() for resource in page.items]
                 if not page.next_page_token:
                     return found
@@ -258,6 +258,11 @@ class _Resource(msgspec.Struct, frozen=True, rename="camel"):
 class _Page(msgspec.Struct, frozen=True, rename="camel"):
     items: tuple[_Resource, ...] = ()
     next_page_token: str = ""
+
+
+# Made before there are threads: msgspec crashes where two of them use a type for the first time at once.
+_RESOURCE: Final = msgspec.json.Decoder(_Resource)
+_PAGE: Final = msgspec.json.Decoder(_Page)
 
 
 class _Multipart(NamedTuple):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import types
 import typing
-from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
@@ -17,9 +19,12 @@ __all__ = ["convert", "decode_json"]
 
 T = TypeVar("T")
 
+_LEARNING: Final = threading.Lock()
+
 
 def decode_json(data: bytes | str, kind: type[T]) -> T:
     """`data` as a `kind`. Raises `InvalidMessageError` with a problem for every invalid field."""
+    _learn(kind)
     try:
         try:
             return msgspec.json.decode(data, type=kind)
@@ -34,10 +39,22 @@ def decode_json(data: bytes | str, kind: type[T]) -> T:
 
 def convert(value: object, kind: Any) -> Any:  # noqa: ANN401  # a type expression in, a value of it out
     """A decoded JSON value as a `kind`. Raises `InvalidMessageError` with a problem for every invalid field."""
+    _learn(kind)
     try:
         return msgspec.convert(value, type=kind)
     except msgspec.ValidationError as error:
         raise InvalidMessageError(_problems(value, kind, "$") or {"$": str(error)}) from error
+
+
+def _learn(kind: Any) -> None:  # noqa: ANN401
+    """Let msgspec take a type apart, which it does at the first use; two threads that do so at once crash it."""
+    with _LEARNING:
+        _decoder(kind)
+
+
+@cache
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401
+    return msgspec.json.Decoder(kind)
 
 
 def _problems(value: object, kind: Any, path: str) -> dict[str, str]:  # noqa: ANN401
