@@ -4,6 +4,7 @@ up       start everything and print where it is, until Ctrl-C
 demo     real photos through the real system, then a contact sheet
 submit   photos to the system that `up` started, or to one of its own
 status   what runs, and how it is
+report   what it all cost: a page with charts, and tables
 dead-letters  what failed at every attempt: list it, replay it
 """
 
@@ -23,7 +24,7 @@ import msgspec
 from rich.console import Console
 
 from events.errors import CutoutError
-from local import dead_letters
+from local import dead_letters, report
 from local.demo import run_demo
 from local.processes import ProcessError
 from local.pubsub_emulator import EmulatorMissingError
@@ -86,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what runs, and how it is")
     status.add_argument("--state", type=Path, default=STATE, help="where `up` keeps its state (default: .local)")
     status.set_defaults(run=_status)
+
+    costs = commands.add_parser("report", help="what it all cost: a page with charts, and tables")
+    report.add_arguments(costs, state=STATE)
+    costs.set_defaults(run=_report)
 
     letters = commands.add_parser("dead-letters", help="what failed at every attempt: list it, replay it")
     dead_letters.add_arguments(letters, state=STATE)
@@ -163,6 +168,10 @@ def _status(options: argparse.Namespace) -> int:
         console.print("nothing runs; `python -m local up` starts it")
         return 1
     return show_status(info)
+
+
+def _report(options: argparse.Namespace) -> int:
+    return report.run(options, running(options.state))
 
 
 def _dead_letters(options: argparse.Namespace) -> int:

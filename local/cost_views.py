@@ -36,26 +36,19 @@ class CostFigures:
     @classmethod
     def read(cls, queries: Queries, dataset: str, since: datetime, until: datetime) -> Self:
         """Whole days and hours (UTC) that begin from `since` on. Raises `TransientError`, `PermanentError`."""
-        days = "day >= DATE(@since) AND day <= DATE(@until)"
-        hours = "hour >= @since AND hour < @until"
 
-        def rows(sql: str) -> Rows:
-            return queries.rows(sql, {"since": since, "until": until})
+        def rows(name: str, view: str = "") -> Rows:
+            return queries.rows(query(name, dataset, view=view), {"since": since, "until": until})
 
         return cls(
             since=since,
             until=until,
-            by_day=rows(f"SELECT * FROM `{dataset}.cost_per_image_by_day` WHERE {days} ORDER BY day"),
-            cache=rows(f"SELECT * FROM `{dataset}.cache_answers_by_day` WHERE {days} ORDER BY day"),
-            by_hour=rows(f"SELECT * FROM `{dataset}.latency_by_hour` WHERE {hours} ORDER BY hour"),
-            warming=rows(f"SELECT * FROM `{dataset}.warm_up_return_by_day` WHERE {days} ORDER BY day"),
-            recipes=rows(
-                "SELECT tenant, recipe, MAX(recipe_json) AS recipe_json, SUM(results) AS results, SUM(usd) AS usd,"
-                " SAFE_DIVIDE(SUM(usd), SUM(results)) AS usd_per_result"
-                f" FROM `{dataset}.cost_by_tenant_and_recipe` WHERE {days}"
-                " GROUP BY tenant, recipe ORDER BY usd DESC"
-            ),
-            latency=rows(query("latency", dataset))[0],
+            by_day=rows("view_by_day", "cost_per_image_by_day"),
+            cache=rows("view_by_day", "cache_answers_by_day"),
+            by_hour=rows("view_by_hour", "latency_by_hour"),
+            warming=rows("view_by_day", "warm_up_return_by_day"),
+            recipes=rows("dearest_recipes"),
+            latency=rows("latency")[0],
         )
 
     @property

@@ -26,12 +26,13 @@ _FOLDER: Final = Path(__file__).parent
 
 def view(name: str, dataset: str) -> str:
     """What the view of that name selects; `dataset` may begin with a project and a dot."""
-    return _filled(_FOLDER / "views" / f"{name}.sql", dataset)
+    return _filled(_FOLDER / "views" / f"{name}.sql", dataset=dataset)
 
 
-def query(name: str, dataset: str) -> str:
-    return _filled(_FOLDER / "queries" / f"{name}.sql", dataset)
+def query(name: str, dataset: str, **names: str) -> str:
+    """A query with `@name` parameters. `names` are further names that it leaves open, never values."""
+    return _filled(_FOLDER / "queries" / f"{name}.sql", dataset=dataset, **names)
 
 
-def _filled(path: Path, dataset: str) -> str:
-    return Template(path.read_text()).substitute(dataset=dataset)
+def _filled(path: Path, **names: str) -> str:
+    return Template(path.read_text()).substitute(names)

@@ -23,7 +23,7 @@ RESERVED: Final = """
 
 QUERIES: Final = tuple(sorted(path.stem for path in (FOLDER / "queries").glob("*.sql")))
 every_text = pytest.mark.parametrize(
-    "text", [*(view(name, "p.d") for name in VIEWS), *(query(name, "p.d") for name in QUERIES)]
+    "text", [*(view(name, "p.d") for name in VIEWS), *(query(name, "p.d", view="costs") for name in QUERIES)]
 )
 
 
