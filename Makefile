@@ -4,8 +4,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-# The network the demo tries first; `fast` is InSPyReNet at 384 px, which a CPU runs in about a second.
-MODEL ?= fast
+# auto: InSPyReNet if its release can be reached, else ISNet. Or one of base, fast, isnet, and nothing else.
+MODEL ?= auto
 
 .PHONY: help install weights demo up test lint format schemas bench clean
 
