@@ -58,7 +58,7 @@ _STYLE: Final[Any] = {
 _MOST_RECIPES: Final = 8
 _HOURS_SHOWN: Final = timedelta(hours=72)
 """More of them would be a thicket at a phone's width."""
-_GROUPS_SHOWN: Final = 14
+_GROUPS_SHOWN, _LEAST_GROUPS = 14, 7
 _HOUR: Final = timedelta(hours=1)
 _DECADE: Final = 10
 
@@ -180,7 +180,7 @@ def _stacked(axes: Axes, series: tuple[Series, ...], rows: Rows) -> None:
 
 def _hourly(axes: Axes, series: tuple[Series, ...], rows: Rows) -> None:
     for one in series:
-        axes.bar(_times(rows), _values(rows, one.key), width=0.8 / 24, color=_color(one), linewidth=0, align="edge")
+        axes.bar(_times(rows), _values(rows, one.key), width=0.8 / 24, color=_color(one), linewidth=0)
     _bars(axes)
     _dates(axes)
     _share(axes)
@@ -191,6 +191,7 @@ def _grouped(axes: Axes, series: tuple[Series, ...], rows: Rows) -> None:
     for number, one in enumerate(series):
         places = [place + (number - (len(series) - 1) / 2) * width for place in range(len(rows))]
         axes.bar(places, _values(rows, one.key), width=width, color=_color(one), linewidth=0)
+    axes.set_xlim(min(-0.6, len(rows) - _LEAST_GROUPS - 0.4), len(rows) - 0.4)
     shown = range(0, len(rows), max(1, len(rows) // 4))
     axes.set_xticks(list(shown), [f"{rows[place]['day']:%-d %b}" for place in shown])
     _bars(axes)

@@ -35,12 +35,16 @@ def page(figures: CostFigures, *, source: str, read_at: datetime) -> str:
     )
     environment.filters["cell"] = cell
     return environment.get_template("report.html.j2").render(
-        period=f"{figures.since:%d %B} to {figures.until:%d %B %Y}",
+        period=_period(figures.since.date(), figures.until.date()),
         source=source,
         read_at=f"{read_at:%d %B %Y at %H:%M}",
         tiles=tiles(figures),
         charts=charts(figures),
     )
+
+
+def _period(first: date, last: date) -> str:
+    return f"{first:%d %B} to {last:%d %B %Y}" if first < last else f"{last:%d %B %Y}"
 
 
 def tiles(figures: CostFigures) -> list[tuple[str, Amount]]:

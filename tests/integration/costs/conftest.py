@@ -5,11 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
+from google.pubsub_v1 import SubscriberClient
+from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from cloud.bigquery import BigQueryQueries, BigQueryTable, bigquery_client
 from local.bigquery import BigQueryEmulator, create_cost_table
 from local.ports import free_ports
+from tests.integration.adapters.conftest import Subscriptions
 from tests.integration.costs.table import CostTable
 
 if TYPE_CHECKING:
@@ -27,6 +31,12 @@ def bigquery(supervisor: Supervisor, project: str, state: Path) -> BigQueryEmula
     server = BigQueryEmulator(port=port, data=state / "bigquery", project=project)
     supervisor.start(server.program())
     return server
+
+
+@pytest.fixture(scope="session")
+def subscriptions(project: str, pubsub: str) -> Iterator[Subscriptions]:
+    with grpc.insecure_channel(pubsub) as channel:
+        yield Subscriptions(project, pubsub, SubscriberClient(transport=SubscriberGrpcTransport(channel=channel)))
 
 
 @pytest.fixture(scope="session")

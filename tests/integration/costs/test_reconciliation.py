@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
+from functions_framework import create_app
 
+import functions
 from cloud.monitoring import GoogleBillableTime
 from events.envelope import decode
 from events.errors import TransientError
 from events.messages import CostRecorded
 from functions.reconcile_idle import ReconcileIdle
+from jobs.desk import utc_now
+from local.topology import declare
 from tests.fakes import FakePublisher, SettableClock
 from tests.integration.costs.billing_api import BillingApi
 from tests.integration.costs.table import NOON, REGION, cost, event, job_cost
@@ -23,6 +28,8 @@ from warehouse.settings import ReconciliationSettings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from local.bigquery import BigQueryEmulator
+    from tests.integration.adapters.conftest import Subscriptions
     from tests.integration.costs.table import CostTable
 
 HOUR = timedelta(hours=1)
@@ -156,3 +163,39 @@ def test_monitoring_that_stays_away_is_a_failure_that_may_pass(
     billing.failures = [failure] * 50
     with pytest.raises(TransientError, match=SERVICE):
         billable.by_hour(SERVICE, NOON, NOON + HOUR)
+
+
+def test_the_function_answers_the_schedulers_post(
+    monkeypatch: pytest.MonkeyPatch,
+    table: CostTable,
+    billing: BillingApi,
+    bigquery: BigQueryEmulator,
+    pubsub: str,
+    subscriptions: Subscriptions,
+) -> None:
+    """As functions-framework runs it: settings from the environment, its revisions on the topic of costs."""
+    declare(bigquery.project, pubsub, ["costs"], ())
+    listening = subscriptions.subscribe("costs")
+    hour = utc_now().replace(minute=0, second=0, microsecond=0) - 2 * HOUR
+    billing.billed = {hour: 300.0}
+    settings = {
+        "PROJECT": bigquery.project,
+        "REGION": REGION,
+        **{f"{name}_BUCKET": name.lower() for name in ("UPLOADS", "MATTES", "RESULTS", "JOBS")},
+        "CONTENT_SECRET": "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
+        "MODEL": "instant-000000000000-fp32-p1",
+        "DATASET": table.dataset,
+        "WORKER_SERVICE": SERVICE,
+        "BIGQUERY_EMULATOR_HOST": bigquery.url,
+        "MONITORING_EMULATOR_HOST": billing.address,
+        "PUBSUB_EMULATOR_HOST": pubsub,
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    app = create_app("reconcile_idle", str(Path(functions.__file__).with_name("main.py")), "http")
+
+    answer = app.test_client().post("/")
+    assert (answer.status_code, answer.get_json()) == (200, {"revisions": 2})
+    message = subscriptions.pull(listening)
+    cost = decode(message.data, dict(message.attributes), CostRecorded).data
+    assert (cost.occurred_at, cost.kind, cost.usd, cost.revision) == (hour, "idle", bill(300), 0)

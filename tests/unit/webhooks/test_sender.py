@@ -235,8 +235,7 @@ class TestTimeLimit:
 
     def test_a_body_without_an_end_is_not_read_to_its_end(self) -> None:
         sender = HttpSender(loopback=True, timeout=timedelta(seconds=30))
-        flood = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + bytes(50_000_000)
-        with serving(replying(flood)) as served:
+        with serving(dripping(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", bytes(65_536))) as served:
             assert sender.send(post(f"http://127.0.0.1:{served.port}/")).status == 200
 
 
