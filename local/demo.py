@@ -1,7 +1,7 @@
 """The demo: real photos through the real system, three times, and a contact sheet to look at.
 
 The first pass is new to the cache (`miss`), the second the same photos again (`hit`), the third another effect
-(`matte`). It succeeds only if every result arrived and is right.
+(`matte`). It succeeds only if every result arrived and is right, and the cost table says what the results do.
 """
 
 from __future__ import annotations
@@ -17,9 +17,12 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from cloud.bigquery import BigQueryQueries
 from events.messages import ResultCompleted
 from local.contact_sheet import Row, save_contact_sheet
+from local.cost_check import costs_agree
 from local.notifications import Notifications
+from local.stack import DATASET
 from local.storefront import Accepted, Storefront, content_type_of
 from local.verification import problems_of_image, problems_of_notification
 
@@ -59,9 +62,18 @@ class Pass:
             return float("nan")
         return self.notification.received_at - self.job.put_at
 
-    def stage(self, name: str) -> float:
+    @property
+    def completed(self) -> ResultCompleted | None:
         told = None if self.notification is None else self.notification.result
-        if self.notification is None or not isinstance(told, ResultCompleted):
+        return told if isinstance(told, ResultCompleted) else None
+
+    @property
+    def usd(self) -> Decimal:
+        return Decimal(0) if self.completed is None else self.completed.cost_usd
+
+    def stage(self, name: str) -> float:
+        told = self.completed
+        if self.notification is None or told is None:
             return 0.0
         if name == "notify":
             return max(0.0, self.notification.received_at - told.completed_at.timestamp())
@@ -132,9 +144,13 @@ def run_demo(stack: Stack, photos: Sequence[Path], out: Path) -> int:
     passes = [*first, *again, *other]
     console.print(_table(passes))
     _save(first, other, out, console)
+    told = {one.job.job_id: one.usd for one in passes}
+    queries = BigQueryQueries.connect(project=stack.project, emulator=stack.bigquery_url)
+    costs_right = costs_agree(queries, f"{stack.project}.{DATASET}", told, console)
+    queries.close()
     good = sum(not one.problems for one in passes)
     console.print(f"{good} of {len(passes)} jobs right, {not_uploaded} of {len(photos)} photos answered by hash alone")
-    return 0 if good == len(passes) and not_uploaded == len(photos) else 1
+    return 0 if good == len(passes) and not_uploaded == len(photos) and costs_right else 1
 
 
 def _count_answered_by_hash(demo: _Demo, photos: Sequence[Path], console: Console) -> int:
@@ -156,11 +172,9 @@ def _table(passes: Sequence[Pass]) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("USD", justify="right", no_wrap=True)
     for one in passes:
-        told = None if one.notification is None else one.notification.result
-        cost = told.cost_usd if isinstance(told, ResultCompleted) else Decimal(0)
         cache = one.cache if not one.problems else f"[red]{one.cache}: wrong"
         stages = [f"{one.stage(name):.2f}" for name in _STAGES]
-        table.add_row(one.photo.name, cache, f"{one.seconds:.2f}", *stages, f"{cost:.6f}")
+        table.add_row(one.photo.name, cache, f"{one.seconds:.2f}", *stages, f"{one.usd:.6f}")
     return table
 
 

@@ -74,7 +74,9 @@ def _seconds(value: float | None) -> Amount:
 
 def money(amount: Decimal) -> str:
     """Cents above a dollar, three digits below it, as far as a billionth."""
-    if amount == 0 or abs(amount) >= 1:
+    if amount == 0:
+        return "0"
+    if abs(amount) >= 1:
         return f"{amount:,.2f}"
     return f"{amount:.{min(9, 2 - amount.adjusted())}f}"
 
