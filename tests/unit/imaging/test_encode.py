@@ -68,9 +68,13 @@ def test_a_png_has_the_chunks_that_it_needs_and_no_others(name: str) -> None:
     assert set(kinds[1:-1]) == {b"IDAT"}
 
 
-def test_png_is_lossless() -> None:
-    assert np.array_equal(np.asarray(opened(encode_png(RGB))), RGB)
-    assert np.array_equal(np.asarray(opened(encode_png(RGB, ALPHA))), np.dstack((RGB, ALPHA)))
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (700, 900)])
+def test_png_is_lossless(size: tuple[int, int]) -> None:
+    rgb = np.random.default_rng(5).integers(0, 256, (*size, 3), np.uint8)
+    alpha = np.ascontiguousarray(rgb[:, :, 0] // 2)
+    assert np.array_equal(np.asarray(opened(encode_png(rgb))), rgb)
+    assert np.array_equal(np.asarray(opened(encode_png(rgb, alpha))), np.dstack((rgb, alpha)))
+    assert np.array_equal(np.asarray(opened(encode_gray(alpha))), alpha)
     assert np.array_equal(np.asarray(opened(encode_gray(ALPHA))), ALPHA)
 
 
