@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from events.errors import CorruptImageError, PolyglotError, TooLargeError, TooManyPixelsError, UnsupportedFormatError
-from imaging.decode import decode
+from imaging.decode import decode, decode_reduced
 from imaging.limits import Limits
 from imaging.photo import Photo, for_network, over
 from tests.unit.imaging.image_files import (
@@ -88,6 +88,31 @@ def test_a_photo_comes_out_upright(name: str, orientation: int) -> None:
 @pytest.mark.parametrize("orientation", [0, 9, 65_535])
 def test_an_orientation_that_does_not_exist_turns_nothing(orientation: int) -> None:
     assert decode(saved(photo(), "PNG", exif=exif(orientation))).rgb.shape == (HEIGHT, WIDTH, 3)
+
+
+@pytest.mark.parametrize("orientation", [1, 6, 7])
+@pytest.mark.parametrize(("least", "divisor"), [(152, 2), (77, 2), (76, 4), (38, 8), (1, 8)])
+def test_a_jpeg_can_be_decoded_at_a_fraction_of_its_size(least: int, divisor: int, orientation: int) -> None:
+    data = saved(Image.fromarray(quadrants(400, 304)), "JPEG", quality=95, exif=exif(orientation))
+    whole, reduced = decode(data), decode_reduced(data, least)
+    assert reduced is not None
+    height, width = whole.rgb.shape[:2]
+    expected = Image.fromarray(whole.rgb).resize((width // divisor, height // divisor), Image.Resampling.BOX)
+    assert difference(reduced.rgb, np.asarray(expected)) < 2
+
+
+def test_what_has_no_smaller_size_or_no_quick_way_to_it_is_not_reduced() -> None:
+    large = Image.fromarray(quadrants(400, 300))
+    assert decode_reduced(saved(large, "JPEG"), 151) is None
+    assert decode_reduced(saved(large, "PNG"), 32) is None
+    assert decode_reduced(saved(large.convert("CMYK"), "JPEG"), 32) is None
+
+
+def test_a_broken_jpeg_is_corrupt_at_any_size() -> None:
+    headless = saved(Image.fromarray(quadrants(400, 300)), "JPEG")[:300] + b"\xff\xd9"
+    for read in (decode, lambda data: decode_reduced(data, 32)):
+        with pytest.raises(CorruptImageError):
+            read(headless)
 
 
 @pytest.mark.parametrize(
