@@ -34,8 +34,9 @@ WITH_CHILD = (
     "time.sleep(600)\n"
 )
 SUPERVISING = (
-    "import pathlib, sys, time\n"
+    "import pathlib, signal, sys, time\n"
     "from local.processes import Program, Supervisor\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # ignored if the tests run in a shell's background
     "folder = pathlib.Path(sys.argv[1])\n"
     "command = (sys.executable, '-c', sys.argv[2], folder / 'pid')\n"
     "with Supervisor(folder) as supervisor:\n"
