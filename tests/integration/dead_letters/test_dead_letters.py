@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from local.stack import Stack
     from local.storefront import Accepted, Storefront
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 LETTERS = topology.DEAD_LETTERS_BUCKET
 FORWARDED = {
     "CloudPubSubDeadLetterSourceDeliveryCount": "5",
