@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # auto: InSPyReNet if its release can be reached, else ISNet. Or one of base, fast, isnet, and nothing else.
 MODEL ?= auto
 
-.PHONY: help install weights demo up test lint format schemas bench clean
+.PHONY: help install weights demo up test lint format schemas policies archive bench clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,11 +43,23 @@ format: install ## rewrite the code as ruff formats it
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-schemas: install ## JSON Schemas and AsyncAPI from the event types, into docs/events/
+schemas: install ## JSON Schemas and AsyncAPI from the event types, into docs/events/, and the schemas of the topics
 	@$(BIN)/python -m events.schemas
+	@$(BIN)/python -m terraform.protobuf
+
+policies: .venv-checkov/.installed ## what checkov says about the Terraform module
+	@.venv-checkov/bin/checkov --directory terraform --framework terraform --skip-download --compact --quiet
+
+.venv-checkov/.installed: requirements/checkov.txt
+	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/pip install --quiet --disable-pip-version-check -r requirements/checkov.txt
+	@touch $@
+
+archive: install ## the functions' source as Cloud Functions builds it, out/functions.zip
+	@$(BIN)/python -m terraform.archive out/functions.zip
 
 bench: install ## the pipeline's overhead, memory over 500 photos, the worker against its peers (20 minutes, 6 GB)
 	@status=0; for part in pipeline memory worker; do $(BIN)/python -m bench.$$part || status=1; done; exit $$status
 
 clean: ## everything that the other targets made
-	rm -rf $(VENV) .venv-bigquery out weights .local .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-bigquery .venv-checkov .venv-terraform out weights .local .mypy_cache .ruff_cache .pytest_cache

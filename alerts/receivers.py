@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from alerts.announcement import Announcement
     from alerts.ports import Answer, Poster
+    from cloud.breaker import Breakers
 
 __all__ = ["Messenger", "Receiver", "SlackApp", "SlackWebhook", "Webhook"]
 
@@ -79,16 +80,21 @@ class _SlackAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Messenger:
-    """Sends announcements, each receiver's way."""
+    """Sends announcements, each receiver's way. Each receiver has a circuit: one that keeps failing holds up nobody."""
 
-    def __init__(self, poster: Poster) -> None:
+    def __init__(self, poster: Poster, breakers: Breakers) -> None:
         self._poster = poster
+        self._breakers = breakers
 
     def tell(self, receiver: Receiver, announcement: Announcement, earlier: Receipt | None) -> Receipt:
         """`earlier` is the receipt of the message that said the incident is firing.
 
         Raises `TransientError` where the receiver did not take it, for whatever reason: somebody has to hear of it.
         """
+        with self._breakers.call(f"alert:{receiver.name}"):
+            return self._tell(receiver, announcement, earlier)
+
+    def _tell(self, receiver: Receiver, announcement: Announcement, earlier: Receipt | None) -> Receipt:
         if isinstance(receiver, SlackApp):
             return self._tell_slack_app(receiver, announcement, earlier)
         if isinstance(receiver, SlackWebhook):

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from bench.children import ROOT, Contender
 from bench.environments import OURS, PEERS
+from gpu_worker.weights.publishing import manifest_name
 from local.allocator import ALLOCATOR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from gpu_worker.weights import Precision
 
 __all__ = ["PRECISIONS", "REMBG", "STOCK", "WORK", "Entry", "Field", "Service"]
 
@@ -21,7 +24,7 @@ WORK: Final = ROOT / ".local" / "bench"
 """Where runs keep what is worth keeping between them."""
 STOCK: Final = "transparent-background"
 REMBG: Final = "rembg"
-PRECISIONS: Final = MappingProxyType({"float32": "f32"})
+PRECISIONS: Final[Mapping[str, Precision]] = MappingProxyType({"float32": "f32", "bfloat16": "bf16"})
 """By the names that the report gives them."""
 _ISNET: Final = ROOT / "weights" / "isnet-medium.onnx"
 
@@ -90,20 +93,31 @@ class Field:
 
     def ours(self, model: str) -> tuple[Entry, ...]:
         """Our script with `base`, `fast` or `isnet`, once for each precision."""
-        arguments = ("bench.contenders.cutout", str(self._manifest(model)))
         return tuple(
-            Entry(f"cutout {precision}", OURS, arguments, _settings(precision)) for precision in _precisions(model)
+            Entry(
+                f"cutout {precision}",
+                OURS,
+                ("bench.contenders.cutout", str(self._manifest(model, precision)), PRECISIONS[precision]),
+                _settings(precision),
+            )
+            for precision in _precisions(model)
         )
 
     def services(self, model: str) -> tuple[Service, ...]:
         """The worker with `base`, `fast` or `isnet`, once for each precision."""
-        weights = {"WEIGHTS": str(self._manifest(model))}
         return tuple(
-            Service(f"worker {precision}", {**_settings(precision), **weights}) for precision in _precisions(model)
+            Service(
+                f"worker {precision}",
+                {**_settings(precision), "WEIGHTS": str(self._manifest(model, precision))},
+            )
+            for precision in _precisions(model)
         )
 
-    def _manifest(self, model: str) -> Path:
-        return _ISNET.with_suffix(".json") if model == "isnet" else self._random / f"inspyrenet-{model}.json"
+    def _manifest(self, model: str, precision: str) -> Path:
+        """Of weights packed in that precision."""
+        if model == "isnet":
+            return _ISNET.with_suffix(".json")
+        return self._random / manifest_name(f"inspyrenet-{model}", PRECISIONS[precision])
 
     def _prepare_isnet(self) -> None:
         """Give rembg the weights where it looks for its own, which are of the same network."""

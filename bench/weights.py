@@ -1,28 +1,34 @@
 """Random weights for the benchmarks, where the real checkpoints are out of reach: the same ones for all contenders.
 
 `python -m bench.weights FOLDER` makes what is missing: `ckpt_base.pth` and `ckpt_fast.pth` as the official checkpoints
-are stored, and beside them what this project makes of such a checkpoint. Calibrated on photos, they are as fast and as
-sensitive to rounding as trained ones, or more so; but no matte of theirs means anything.
+are stored, and beside them what this project packs them into. Calibrated on photos, they are as fast and as sensitive
+to rounding as trained ones, or more so; but no matte of theirs means anything.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import torch
 
-from gpu_worker.weights import Checkpoint, fetch_checkpoint
+from gpu_worker.pack import Origin, pack
+from gpu_worker.weights import Weights, WeightsError
+from gpu_worker.weights.digests import digest_of
+from gpu_worker.weights.packed import read_header
+from gpu_worker.weights.publishing import manifest_name
 from tests.parity.calibration import calibrate
 from tests.parity.photos import as_inputs
 from tests.parity.reference import reference_network
 
+if TYPE_CHECKING:
+    from gpu_worker.weights import Precision
+
 __all__ = ["main"]
 
 _SIDES: Final = {"base": 1024, "fast": 384}
+_PRECISIONS: Final[tuple[Precision, ...]] = ("f32", "bf16")
 _SOURCE: Final = "random:calibrated"
 
 
@@ -38,9 +44,17 @@ def _checkpoint(folder: Path, mode: str) -> Path:
     return path
 
 
-def _link(checkpoint: Path, _url: str, target: Path) -> None:
-    """Instead of a download."""
-    target.symlink_to(checkpoint)
+def _pack(checkpoint: Path, name: str, precision: Precision) -> None:
+    """Unless that was done, for this very checkpoint and in the format of today."""
+    folder = checkpoint.parent
+    sha256 = digest_of(checkpoint, "sha256")
+    try:
+        packed = Weights.read(folder / manifest_name(name, precision))
+        if read_header(packed.path).source_sha256 == sha256:
+            return
+    except WeightsError as error:
+        print(error, flush=True)
+    pack(checkpoint, folder, Origin(name, _SOURCE, f"SHA-256 {sha256}", licence="none: random numbers"), precision)
 
 
 def main() -> int:
@@ -50,9 +64,8 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for mode in _SIDES:
         path = _checkpoint(folder, mode)
-        md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-        official = Checkpoint(f"inspyrenet-{mode}", _SOURCE, md5)
-        fetch_checkpoint(official, folder, download=partial(_link, path))
+        for precision in _PRECISIONS:
+            _pack(path, f"inspyrenet-{mode}", precision)
     return 0
 
 

@@ -7,6 +7,7 @@ https://cloud.google.com/monitoring/api/metrics_gcp_p_z#gcp-run. Their values ar
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
 
@@ -18,10 +19,11 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.monitoring_v3 import Aggregation, ListTimeSeriesRequest, MetricServiceClient, TimeInterval
 from google.cloud.monitoring_v3.services.metric_service.transports import MetricServiceGrpcTransport
 
+from cloud.breaker import Breakers
 from events.errors import TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from planner.instance import Observation
 
@@ -30,6 +32,7 @@ __all__ = ["DEADLINE_SECONDS", "GoogleBillableTime", "GoogleInstanceCount"]
 DEADLINE_SECONDS: Final = 20.0
 """A call starts no further attempt after this time."""
 
+_CIRCUIT: Final = "monitoring"
 _METRIC: Final = "run.googleapis.com/container/billable_instance_time"
 _COUNT: Final = "run.googleapis.com/container/instance_count"
 _MINUTE: Final = timedelta(minutes=1)
@@ -45,22 +48,38 @@ class GoogleBillableTime:
     """`warehouse.ports.BillableTime` of the services of one region. The connection is opened by the first call."""
 
     def __init__(
-        self, client: MetricServiceClient, *, project: str, region: str, deadline: float = DEADLINE_SECONDS
+        self,
+        client: MetricServiceClient,
+        *,
+        project: str,
+        region: str,
+        deadline: float = DEADLINE_SECONDS,
+        breakers: Breakers | None = None,
     ) -> None:
         self._client = client
         self._project = project
         self._region = region
+        self._breakers = breakers or Breakers()
         self._retry = Retry(predicate=_REPEATABLE, initial=0.2, maximum=5.0, multiplier=2.0, timeout=deadline)
 
     @classmethod
     def connect(
-        cls, *, project: str, region: str, emulator: str | None = None, deadline: float = DEADLINE_SECONDS
+        cls,
+        *,
+        project: str,
+        region: str,
+        emulator: str | None = None,
+        deadline: float = DEADLINE_SECONDS,
+        breakers: Breakers | None = None,
     ) -> Self:
         """The API at `emulator` (`host:port`), else at `MONITORING_EMULATOR_HOST`, else the real one."""
-        return cls(_client(emulator), project=project, region=region, deadline=deadline)
+        return cls(_client(emulator), project=project, region=region, deadline=deadline, breakers=breakers)
 
     def by_hour(self, service: str, since: datetime, until: datetime) -> Mapping[datetime, float]:
-        """Billed seconds of all instances and revisions of the service; hours that are not known are left out."""
+        """Billed seconds of all instances and revisions of the service; hours that are not known are left out.
+
+        Raises `TransientError`, at once while Monitoring is left alone since it kept failing.
+        """
         request = ListTimeSeriesRequest(
             name=f"projects/{self._project}",
             filter=(
@@ -75,13 +94,11 @@ class GoogleBillableTime:
             ),
         )
         seconds: dict[datetime, float] = {}
-        try:
+        with self._breakers.call(_CIRCUIT), _reporting(f"the billed time of {service}"):
             for series in self._client.list_time_series(request, retry=self._retry, timeout=_TIMEOUT):
                 for point in series.points:
                     hour = _start_of(point.interval.end_time)
                     seconds[hour] = seconds.get(hour, 0.0) + point.value.double_value
-        except (GoogleAPIError, GoogleAuthError) as error:
-            raise TransientError(f"Monitoring: can't read the billed time of {service}: {error}") from error
         return seconds
 
     def close(self) -> None:
@@ -107,6 +124,7 @@ class GoogleInstanceCount:
         service: str,
         clock: Callable[[], datetime],
         deadline: float = _SOON_SECONDS,
+        breakers: Breakers | None = None,
     ) -> None:
         self._client = client
         self._project = project
@@ -115,18 +133,29 @@ class GoogleInstanceCount:
             f' AND resource.labels.service_name = "{service}" AND resource.labels.location = "{region}"'
         )
         self._clock = clock
+        self._breakers = breakers or Breakers()
         self._retry = Retry(predicate=_REPEATABLE, initial=0.2, maximum=1.0, multiplier=2.0, timeout=deadline)
         self._timeout = ConstantTimeout(deadline)
 
     @classmethod
     def connect(
-        cls, *, project: str, region: str, service: str, clock: Callable[[], datetime], emulator: str | None = None
+        cls,
+        *,
+        project: str,
+        region: str,
+        service: str,
+        clock: Callable[[], datetime],
+        emulator: str | None = None,
+        breakers: Breakers | None = None,
     ) -> Self:
         """The API at `emulator` (`host:port`), else at `MONITORING_EMULATOR_HOST`, else the real one."""
-        return cls(_client(emulator), project=project, region=region, service=service, clock=clock)
+        return cls(_client(emulator), project=project, region=region, service=service, clock=clock, breakers=breakers)
 
     def observed(self) -> Observation | None:
-        """All instances of all revisions, active or idle, in the last minute that is known."""
+        """All instances of all revisions, active or idle, in the last minute that is known.
+
+        Raises `TransientError`, at once while Monitoring is left alone since it kept failing.
+        """
         now = self._clock()
         request = ListTimeSeriesRequest(
             name=f"projects/{self._project}",
@@ -138,10 +167,8 @@ class GoogleInstanceCount:
                 cross_series_reducer=Aggregation.Reducer.REDUCE_SUM,
             ),
         )
-        try:
+        with self._breakers.call(_CIRCUIT), _reporting("the number of instances"):
             series = list(self._client.list_time_series(request, retry=self._retry, timeout=self._timeout))
-        except (GoogleAPIError, GoogleAuthError) as error:
-            raise TransientError(f"Monitoring: can't read the number of instances: {error}") from error
         points = [point for each in series for point in each.points]
         if not points:
             return None
@@ -151,6 +178,15 @@ class GoogleInstanceCount:
 
     def close(self) -> None:
         self._client.transport.close()
+
+
+@contextmanager
+def _reporting(what: str) -> Iterator[None]:
+    """Every failure of the service, the network or the credentials as an error of ours."""
+    try:
+        yield
+    except (GoogleAPIError, GoogleAuthError) as error:
+        raise TransientError(f"Monitoring: can't read {what}: {error}") from error
 
 
 def _client(emulator: str | None) -> MetricServiceClient:

@@ -39,6 +39,7 @@ from google.cloud.run_v2 import (
 from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
 from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
+from cloud.breaker import Breakers
 from events.errors import ConflictError, ForbiddenError, NotFoundError, PermanentError, TransientError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ DEADLINE_SECONDS: Final = 20.0
 SETTLE_SECONDS: Final = 30.0
 """How long a change is watched until it has taken effect."""
 
+_CIRCUIT: Final = "run-admin"
 _TIMEOUT: Final = ConstantTimeout(10.0)
 _REPEATABLE: Final = if_exception_type(DeadlineExceeded, InternalServerError, ServiceUnavailable)
 """A change that was made although its answer got lost is refused the second time, since the etag is another by then."""
@@ -93,7 +95,10 @@ class _Service(NamedTuple):
 
 
 class GoogleRunAdmin:
-    """The services of one region. Thread-safe. The connection is opened by the first call."""
+    """The services of one region. Thread-safe. The connection is opened by the first call.
+
+    While the API is left alone since it kept failing, every method raises `TransientError` at once.
+    """
 
     def __init__(
         self,
@@ -104,6 +109,7 @@ class GoogleRunAdmin:
         region: str,
         deadline: float = DEADLINE_SECONDS,
         settle: float = SETTLE_SECONDS,
+        breakers: Breakers | None = None,
     ) -> None:
         self._services = services
         self._revisions = revisions
@@ -111,6 +117,7 @@ class GoogleRunAdmin:
         self._region = region
         self._retry = Retry(predicate=_REPEATABLE, initial=0.2, maximum=5.0, multiplier=2.0, timeout=deadline)
         self._settle = settle
+        self._breakers = breakers or Breakers()
 
     @classmethod
     def connect(
@@ -121,6 +128,7 @@ class GoogleRunAdmin:
         emulator: str | None = None,
         deadline: float = DEADLINE_SECONDS,
         settle: float = SETTLE_SECONDS,
+        breakers: Breakers | None = None,
     ) -> Self:
         """The API at `emulator` (`host:port`), else at `RUN_EMULATOR_HOST`, else the real one."""
         host = emulator or os.environ.get("RUN_EMULATOR_HOST")
@@ -130,10 +138,18 @@ class GoogleRunAdmin:
             revisions = RevisionsClient(transport=RevisionsGrpcTransport(channel=channel))
         else:
             services, revisions = ServicesClient(), RevisionsClient()
-        return cls(services, revisions, project=project, region=region, deadline=deadline, settle=settle)
+        return cls(
+            services,
+            revisions,
+            project=project,
+            region=region,
+            deadline=deadline,
+            settle=settle,
+            breakers=breakers,
+        )
 
     def service(self, name: str) -> RunService:
-        with _reporting("read", name):
+        with self._asking("read", name):
             found = self._get(name)
         return cast(
             "RunService",
@@ -148,14 +164,14 @@ class GoogleRunAdmin:
         )
 
     def revisions(self, name: str) -> tuple[RunRevision, ...]:
-        with _reporting("list the revisions of", name):
+        with self._asking("list the revisions of", name):
             listed = self._revisions.list_revisions(parent=self._path(name), retry=self._retry, timeout=_TIMEOUT)
             found = tuple(_Revision(_short(each.name), each.create_time, _is_ready(each)) for each in listed)
         return cast("tuple[RunRevision, ...]", found)
 
     def set_traffic(self, service: RunService, traffic: tuple[Target, ...], annotations: Mapping[str, str]) -> bool:
         """Raises `ConflictError` if the service is no longer as it was read. Whether the traffic moved in time."""
-        with _reporting("change the traffic of", service.name):
+        with self._asking("change the traffic of", service.name):
             changed = self._as_read(service)
             changed.traffic = [_traffic_target(target) for target in traffic]
             changed.annotations = dict(annotations)
@@ -163,7 +179,7 @@ class GoogleRunAdmin:
 
     def set_max_instances(self, service: RunService, instances: int) -> bool:
         """The limit of the service, which needs no new revision. Raises and returns as `set_traffic` does."""
-        with _reporting("limit", service.name):
+        with self._asking("limit", service.name):
             changed = self._as_read(service)
             changed.scaling.max_instance_count = instances
             return self._update(changed, "scaling")
@@ -171,6 +187,11 @@ class GoogleRunAdmin:
     def close(self) -> None:
         self._services.transport.close()
         self._revisions.transport.close()
+
+    @contextmanager
+    def _asking(self, operation: str, name: str) -> Iterator[None]:
+        with self._breakers.call(_CIRCUIT), _reporting(operation, name):
+            yield
 
     def _path(self, name: str) -> str:
         return ServicesClient.service_path(self._project, self._region, name)

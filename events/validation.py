@@ -58,9 +58,11 @@ def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:  # noqa: ANN401
 
 
 def _problems(value: object, kind: Any, path: str) -> dict[str, str]:  # noqa: ANN401
-    struct = _struct_of(kind, value)
-    if struct is not None and isinstance(value, dict):
-        return _problems_of_struct(value, struct, path) or _own_problem(value, kind, path)
+    structs = _structs_of(kind, value)
+    if len(structs) == 1 and isinstance(value, dict):
+        return _problems_of_struct(value, structs[0], path) or _own_problem(value, kind, path)
+    if structs and isinstance(value, dict):
+        return _unknown_tag(value, structs, path)
     found: dict[str, str] = {}
     for key, part, part_kind in _parts(value, kind):
         found |= _problems(part, part_kind, f"{path}{key}")
@@ -89,11 +91,18 @@ def _problems_of_struct(value: dict[str, object], struct: type[msgspec.Struct], 
             found[where] = "required, but missing"
     config = struct.__struct_config__
     if config.tag_field is not None and value.get(config.tag_field) != config.tag:
-        return {f"{path}.{config.tag_field}": f"Expected {config.tag!r}, got {value.get(config.tag_field)!r}"}
+        return _unknown_tag(value, [struct], path)
     if config.forbid_unknown_fields:
         known = {field.encode_name for field in fields} | {config.tag_field}
         found |= {f"{path}.{name}": "not a known field" for name in value if name not in known}
     return found
+
+
+def _unknown_tag(value: dict[str, object], structs: list[type[msgspec.Struct]], path: str) -> dict[str, str]:
+    """Of members of one union, which all name their tag alike."""
+    field = structs[0].__struct_config__.tag_field
+    known = " or ".join(repr(struct.__struct_config__.tag) for struct in structs)
+    return {f"{path}.{field}": f"Expected {known}, got {value.get(field or '')!r}"}
 
 
 def _own_problem(value: object, kind: Any, path: str) -> dict[str, str]:  # noqa: ANN401
@@ -104,12 +113,15 @@ def _own_problem(value: object, kind: Any, path: str) -> dict[str, str]:  # noqa
     return {}
 
 
-def _struct_of(kind: Any, value: object) -> type[msgspec.Struct] | None:  # noqa: ANN401
-    """The struct that `value` is meant to be: the one of the type, or of the union by its tag."""
+def _structs_of(kind: Any, value: object) -> list[type[msgspec.Struct]]:  # noqa: ANN401
+    """The struct that `value` is meant to be: the one of the type, or of the union by its tag; else the whole union."""
     structs = [option for option in _options(kind) if isinstance(option, type) and issubclass(option, msgspec.Struct)]
-    if len(structs) > 1 and isinstance(value, dict):
-        structs = [s for s in structs if value.get(s.__struct_config__.tag_field or "") == s.__struct_config__.tag]
-    return structs[0] if len(structs) == 1 else None
+    if len(structs) == 1 or not isinstance(value, dict):
+        return structs
+    named = [
+        each for each in structs if value.get(each.__struct_config__.tag_field or "") == each.__struct_config__.tag
+    ]
+    return named or structs
 
 
 def _argument(kind: Any, origins: tuple[type, ...], index: int) -> Any:  # noqa: ANN401

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import flask
 
+    from functions.rate_limits import RateLimits
     from functions.tenants import Tenant, Tenants
     from jobs.ports import Clock
     from jobs.spend import DailySpend
@@ -31,19 +32,21 @@ def check_cap(tenant: Tenant, spent_usd: Decimal, now: datetime) -> None:
 
 
 class Admission:
-    """The checks before any job: the storefront's key, the page's origin, the day's cap."""
+    """The checks before any job: the storefront's key, the page's origin, the tenant's rate limit, the day's cap."""
 
-    def __init__(self, tenants: Tenants, spend: DailySpend, clock: Clock) -> None:
+    def __init__(self, tenants: Tenants, spend: DailySpend, clock: Clock, limits: RateLimits) -> None:
         self._tenants = tenants
         self._spend = spend
         self._clock = clock
+        self._limits = limits
 
     def admit(self, request: flask.Request) -> Tenant:
-        return self.admit_key(request.headers.get("X-Api-Key"), origin=request.headers.get("Origin"))
+        return self.admit_key(request, request.headers.get("X-Api-Key"))
 
-    def admit_key(self, key: str | None, *, origin: str | None) -> Tenant:
-        """Of a request whose key came some other way than in its header."""
+    def admit_key(self, request: flask.Request, key: str | None) -> Tenant:
+        """Of a request whose key may come some other way than in its header."""
         tenant = self._tenants.by_key(key)
-        tenant.check_origin(origin)
+        tenant.check_origin(request.headers.get("Origin"))
+        self._limits.count_tenant(request, tenant.name)
         check_cap(tenant, self._spend.usd(tenant.name), self._clock())
         return tenant

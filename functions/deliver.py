@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from cloud.breaker import CircuitOpenError
 from events.envelope import decode
 from events.errors import InvalidMessageError
 from events.messages import DeliveryRequested, PubsubPush
 from events.validation import convert
 from webhooks.attempts import dead_letter, next_attempt
 from webhooks.errors import ForbiddenTargetError, UnreachableError
+from webhooks.guarded import GuardedSender
 from webhooks.links import Links
 from webhooks.parking import Parking
 from webhooks.payload import payload
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from events.envelope import Event
     from functions.wiring import Parts
     from jobs.desk import JobDesk
+    from jobs.ports import Span
     from webhooks.ports import Sender
     from webhooks.retries import RetryPolicy, Step
     from webhooks.subscriptions import Receiver, Subscriptions
@@ -72,15 +75,26 @@ class Deliver:
         if receiver is None:
             _LOG.info("delivery_unwanted", extra=_fields(wanted))
             return
-        self._attempt(wanted, receiver)
+        result = wanted.data.notice.result
+        with self._desk.tracer.span(
+            "deliver",
+            parent=wanted.traceparent,
+            kind="consumer",
+            job_id=result.job_id,
+            tenant=result.tenant,
+            receiver=receiver.name,
+            attempt=wanted.data.attempt,
+        ) as span:
+            self._attempt(msgspec.structs.replace(wanted, traceparent=span.traceparent), receiver, span)
 
-    def _attempt(self, wanted: Event[DeliveryRequested], receiver: Receiver) -> None:
+    def _attempt(self, wanted: Event[DeliveryRequested], receiver: Receiver, span: Span) -> None:
         delivery = msgspec.structs.replace(wanted.data, notice=self._links.lasting(wanted.data.notice))
         started = time.monotonic()
         tried = self._try(self._post(delivery, receiver, wanted.traceparent))
         seconds = round(time.monotonic() - started, 4)
         now = self._desk.clock()
         step = next_step(delivery, tried, self._policy, now=now)
+        span.set(outcome=step.outcome, status=tried.status, problem=tried.problem)
         _LOG.log(
             logging.INFO if tried.told else logging.WARNING,
             "delivery_attempted",
@@ -97,19 +111,23 @@ class Deliver:
 
     def _post(self, delivery: DeliveryRequested, receiver: Receiver, traceparent: str) -> Post:
         body = payload(delivery)
+        now = self._desk.clock()
         headers = {
             "Content-Type": "application/json",
             "User-Agent": _USER_AGENT,
             "traceparent": traceparent,
-            **signature_headers(delivery.delivery_id, body, receiver.secrets, at=self._desk.clock()),
+            **signature_headers(delivery.delivery_id, body, receiver.secrets, at=now),
         }
-        return Post(_receiver_id(delivery), receiver.url, headers, body)
+        last = now >= self._policy.end(delivery, now=now)
+        return Post(_receiver_id(delivery), receiver.url, headers, body, last)
 
     def _try(self, post: Post) -> Tried:
         try:
             answer = self._sender.send(post)
         except UnreachableError as error:
             return Tried(problem=error.problem)
+        except CircuitOpenError as error:
+            return Tried(problem="circuit_open", retry_after=str(error.retry_after_seconds), spared=True)
         except ForbiddenTargetError:
             return Tried(problem="forbidden")
         return Tried(status=answer.status, retry_after=answer.retry_after)
@@ -146,7 +164,7 @@ def build(parts: Parts) -> Callable[[CloudEvent], None]:
     return Deliver(
         desk,
         settings.subscriptions,
-        HttpSender(loopback=settings.loopback, timeout=settings.timeout),
+        GuardedSender(HttpSender(loopback=settings.loopback, timeout=settings.timeout), parts.breakers),
         Links(desk.store, parts.signer, desk.clock, settings.lives),
         Parking(desk.store, desk.buckets.jobs),
         settings.retries,

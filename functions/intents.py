@@ -18,9 +18,8 @@ from events.envelope import Event
 from events.ids import event_id
 from events.messages import WarmupRequested
 from events.patterns import whole
-from events.trace import child_traceparent
 from functions.warming_settings import WarmingSettings
-from functions.web import body, endpoint, origin_of
+from functions.web import body, endpoint
 from jobs.intents import Intents
 from planner.intents import Stage
 
@@ -62,18 +61,23 @@ class ReceiveIntent:
 
     def __call__(self, request: flask.Request) -> flask.Response:
         wanted = body(request, IntentRequest)
-        tenant = self._admission.admit_key(key_of(request, wanted), origin=origin_of(request))
+        tenant = self._admission.admit_key(request, key_of(request, wanted))
         model = self._stages.get(wanted.stage)
         if model is not None:
             marked = self._intents.mark(tenant.name, wanted.session, wanted.stage)
             if marked.new and model.prompt:
-                message = _message(tenant.name, marked.intent, request.headers.get("traceparent"))
-                self._desk.settlement.publish([message])
+                self._prompt(tenant.name, marked.intent, request.headers.get("traceparent"))
             _LOG.info("intent_shown", extra={"tenant": tenant.name, "stage": wanted.stage, "new": marked.new})
         return flask.Response(status=HTTPStatus.NO_CONTENT)
 
+    def _prompt(self, tenant: str, intent: Intent, traceparent: str | None) -> None:
+        with self._desk.tracer.span(
+            "intents", parent=traceparent, kind="server", tenant=tenant, stage=intent.stage
+        ) as span:
+            self._desk.settlement.publish([_message(tenant, intent, span.traceparent)])
 
-def _message(tenant: str, intent: Intent, traceparent: str | None) -> Outgoing:
+
+def _message(tenant: str, intent: Intent, traceparent: str) -> Outgoing:
     """Asks for a decision at once. The id is that of the session and stage, within the hour."""
     data = WarmupRequested(reason=f"intent:{intent.stage}", at=intent.at)
     part = f"{intent.stage}:{intent.at:%Y-%m-%dT%H}"
@@ -82,7 +86,7 @@ def _message(tenant: str, intent: Intent, traceparent: str | None) -> Outgoing:
         source="//cutout/intents",
         subject=tenant,
         time=intent.at,
-        traceparent=child_traceparent(traceparent),
+        traceparent=traceparent,
         data=data,
     ).outgoing("ticks")
 
@@ -95,5 +99,6 @@ def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
     stages = {stage: model for stage, model in policy.stages.items() if model.likelihood > 0}
     if policy.name != "economic":
         stages = {}
-    handle = ReceiveIntent(desk, parts.admission, intents, stages)
-    return endpoint(handle, methods=("POST",), tenants=parts.tenants)
+    limits = parts.rate_limits("intents")
+    handle = ReceiveIntent(desk, parts.admission(limits), intents, stages)
+    return endpoint(handle, methods=("POST",), tenants=parts.tenants, limits=limits)

@@ -12,8 +12,9 @@ from events.errors import InvalidMessageError, NotFoundError
 from events.messages import ResultCompleted
 from functions.expectation import seconds_left
 from functions.jobs_access import held_job
-from functions.views import done_view, failed_view, overall_cache
+from functions.views import done_view, failed_view
 from functions.web import answer, bearer_token, endpoint, job_id_of, origin_of
+from jobs.cache import overall_cache
 from jobs.outcome import told_result
 from jobs.records import Deleted, Outcome, Queued
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from functions.expectation import Expectation
     from functions.jobs_access import HeldJob
+    from functions.rate_limits import RateLimits
     from functions.tenants import Tenants
     from functions.wiring import Parts
     from jobs.activity import Activity
@@ -44,6 +46,7 @@ class JobStatus:
         tenants: Tenants,
         signer: UrlSigner,
         activity: Activity,
+        limits: RateLimits,
         *,
         expected: Expectation,
         sleep: Callable[[float], None],
@@ -52,6 +55,7 @@ class JobStatus:
         self._tenants = tenants
         self._signer = signer
         self._activity = activity
+        self._limits = limits
         self._expected = expected
         self._sleep = sleep
 
@@ -64,6 +68,7 @@ class JobStatus:
             token=bearer_token(request),
             origin=origin_of(request),
         )
+        self._limits.count_tenant(request, job.tenant)
         outcome = self._outcome(job, wait)
         if wait and self._desk.records.read(job.tenant, job.job_id, "deleted", Deleted) is not None:
             raise NotFoundError("this job was deleted")
@@ -119,12 +124,14 @@ def _wait_seconds(text: str | None) -> int:
 
 def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
     """The Cloud Function."""
+    limits = parts.rate_limits("job_status")
     handle = JobStatus(
         parts.desk,
         parts.tenants,
         parts.signer,
         parts.activity,
+        limits,
         expected=parts.api.expected,
         sleep=time.sleep,
     )
-    return endpoint(handle, methods=("GET",), tenants=parts.tenants)
+    return endpoint(handle, methods=("GET",), tenants=parts.tenants, limits=limits)

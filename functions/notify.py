@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from events.envelope import decode_result
 from events.errors import InvalidMessageError
 from events.messages import PubsubPush
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
 
     from cloudevents.http import CloudEvent
 
+    from events.envelope import Event
+    from events.messages import ResultCompleted, ResultFailed
     from functions.wiring import Parts
     from jobs.desk import JobDesk
+    from jobs.ports import Span
     from webhooks.subscriptions import Subscriptions
 
 __all__ = ["Notify", "build"]
@@ -41,7 +46,19 @@ class Notify:
         except InvalidMessageError as error:
             _LOG.error("result_event_invalid", extra={"event_id": event["id"], "fields": error.fields})
             raise
+        with self._desk.tracer.span(
+            "notify",
+            parent=result.traceparent,
+            kind="consumer",
+            job_id=result.data.job_id,
+            tenant=result.data.tenant,
+            result=result.data.type,
+        ) as span:
+            self._tell_all(msgspec.structs.replace(result, traceparent=span.traceparent), span)
+
+    def _tell_all(self, result: Event[ResultCompleted | ResultFailed], span: Span) -> None:
         receivers = self._subscriptions.matching(result.data.tenant, result.data.type)
+        span.set(receivers=len(receivers))
         if not receivers:
             return
         notice = self._links.notice(result.data)

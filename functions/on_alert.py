@@ -81,7 +81,9 @@ def build(parts: Parts) -> Callable[[CloudEvent], None]:
     def run() -> RunAdmin:
         from cloud.run import GoogleRunAdmin  # noqa: PLC0415  # a second of import that few alerts need
 
-        return GoogleRunAdmin.connect(project=parts.settings.project, region=parts.settings.region)
+        return GoogleRunAdmin.connect(
+            project=parts.settings.project, region=parts.settings.region, breakers=parts.breakers
+        )
 
     mitigator = Mitigator(
         run,
@@ -97,7 +99,7 @@ def build(parts: Parts) -> Callable[[CloudEvent], None]:
             desk.clock,
             Claims(desk.store, bucket, desk.clock),
             mitigator,
-            Messenger(JsonPoster()),
+            Messenger(JsonPoster(), parts.breakers),
             receivers=settings.receivers,
             rules=settings.rules,
             pages=settings.pages,

@@ -12,7 +12,6 @@ from cloud.environment import Environment
 from events.errors import InvalidMessageError
 from events.ids import content_id
 from events.messages import PubsubMessage, PubsubPush
-from events.trace import child_traceparent
 from events.validation import convert
 from jobs.dead_letters import DeadLetter, DeadLetters, RetriesExhaustedError, given_up
 from jobs.outcome import JobRun, failed
@@ -84,13 +83,19 @@ class OnDeadLetter:
         except InvalidMessageError:
             self._keep_other(message, problem)
             return
-        run = _run(job.tenant, job.job_id, 0, None)
+        run = _run(job.tenant, job.job_id, 0, "")
         state = self._desk.records.state(run.tenant, run.job_id)
         if state.state == "queued":  # it went on after all
             return
         self._end(run, state, DeadLetter.of_upload(message, job, at=self._desk.clock()), _UPLOAD_FAILED)
 
     def _end(self, run: JobRun, state: JobState, letter: DeadLetter, explanation: str) -> None:
+        with self._desk.tracer.span(
+            "on_dead_letter", parent=run.traceparent, kind="consumer", job_id=run.job_id, tenant=run.tenant
+        ) as span:
+            self._tell(msgspec.structs.replace(run, traceparent=span.traceparent), state, letter, explanation)
+
+    def _tell(self, run: JobRun, state: JobState, letter: DeadLetter, explanation: str) -> None:
         """Tell the outcome that there is, or keep the message and end this run of the job."""
         fields = {"job_id": run.job_id, "tenant": run.tenant, "run": run.run, "traceparent": run.traceparent}
         if state.state == "deleted":
@@ -114,13 +119,14 @@ class OnDeadLetter:
         _LOG.error("dead_letter_kept", extra={"letter": letter.name, "reason": reason})
 
 
-def _run(tenant: str, job_id: str, run: int, traceparent: str | None) -> JobRun:
+def _run(tenant: str, job_id: str, run: int, traceparent: str) -> JobRun:
+    """`traceparent` is that of the message, or empty."""
     return JobRun(
         job_id=job_id,
         tenant=tenant,
         run=run,
         source="on_dead_letter",
-        traceparent=child_traceparent(traceparent),
+        traceparent=traceparent,
     )
 
 

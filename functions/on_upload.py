@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from events.errors import InvalidMessageError, PermanentError, UnsupportedFormatError
 from events.messages import Recipes, StorageObject, Upload
 from events.names import parse_upload_name
-from events.trace import child_traceparent
 from events.validation import convert, decode_json
 from imaging.inspection import SNIFF_BYTES, inspect, sniff
 from imaging.limits import DEFAULT_LIMITS
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from jobs.desk import JobDesk
     from jobs.dispatch import Dispatch
     from jobs.meter import Meter
+    from jobs.ports import Span
 
 __all__ = ["OnUpload", "build", "recipes_of"]
 
@@ -58,20 +58,23 @@ class OnUpload:
         except InvalidMessageError as error:
             _LOG.error("upload_event_invalid", extra={"event_id": event["id"], "fields": error.fields})
             return
-        run = JobRun(
-            job_id=name.job_id,
-            tenant=name.tenant,
-            run=0,
-            source="on_upload",
-            traceparent=child_traceparent(uploaded.metadata.get("traceparent")),
-        )
+        parent = uploaded.metadata.get("traceparent")
+        with self._desk.tracer.span(
+            "on_upload", parent=parent, kind="consumer", job_id=name.job_id, tenant=name.tenant
+        ) as span:
+            run = JobRun(
+                job_id=name.job_id, tenant=name.tenant, run=0, source="on_upload", traceparent=span.traceparent
+            )
+            self._receive(run, uploaded, span)
+
+    def _receive(self, run: JobRun, uploaded: StorageObject, span: Span) -> None:
         state = self._desk.records.state(run.tenant, run.job_id)
         if state.state is None:
             _LOG.warning("upload_unknown", extra={"object": uploaded.name})
         elif state.state == "deleted":
             self._desk.removal.remove(run.tenant, run.job_id)
         elif not self._desk.settlement.retell(run, state) and not self._sent_before(run):
-            self._accept(run, uploaded)
+            self._accept(run, uploaded, span)
 
     def _sent_before(self, run: JobRun) -> bool:
         """Send the stored message again; looking at the cache anew could mistake the job's own results for a hit."""
@@ -81,8 +84,8 @@ class OnUpload:
         self._desk.settlement.publish([queued.message])
         return True
 
-    def _accept(self, run: JobRun, uploaded: StorageObject) -> None:
-        watch = Stopwatch()
+    def _accept(self, run: JobRun, uploaded: StorageObject, span: Span) -> None:
+        watch = Stopwatch(tracer=self._desk.tracer, parent=run.traceparent)
         watch.add("event", (self._desk.clock() - uploaded.time_created).total_seconds())
         with self._meter.measure() as spent:
             try:
@@ -93,12 +96,14 @@ class OnUpload:
                 order = Order(upload=upload, sha256=sha256, recipes=recipes, requested_at=uploaded.time_created)
                 cache = self._dispatch.dispatch(run, order, spent=spent, timings=watch.seconds)
             except PermanentError as error:
+                span.set(outcome=error.code)
                 _LOG.info(
                     "upload_refused", extra={"job_id": run.job_id, "code": error.code, "traceparent": run.traceparent}
                 )
                 if not self._desk.removal.repeated(run.tenant, run.job_id):
                     self._desk.settlement.fail(run, failed(run, error, at=self._desk.clock(), spent=spent()))
                 return
+            span.set(outcome="accepted", cache=cache)
             if cache == "hit":
                 self._desk.removal.repeated(run.tenant, run.job_id)
             else:  # whoever does the work sees to a deletion

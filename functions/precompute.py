@@ -20,7 +20,6 @@ from events.errors import TransientError
 from events.ids import new_job_id
 from events.messages import JobRequested
 from events.recipe import MAX_RECIPES
-from events.trace import new_traceparent
 from events.validation import decode_json
 from functions.warming_settings import PrecomputeSettings
 from jobs.dispatch import job_message
@@ -142,7 +141,8 @@ class Precompute:
 
     def _message(self, job_id: str, photo: KeptPhoto, missing: tuple[Recipe, ...], now: datetime) -> Outgoing:
         tenant = photo.content.tenant
-        run = JobRun(job_id=job_id, tenant=tenant, run=0, source="precompute", traceparent=new_traceparent())
+        with self._desk.tracer.span("precompute", parent=None, job_id=job_id, tenant=tenant) as span:
+            run = JobRun(job_id=job_id, tenant=tenant, run=0, source="precompute", traceparent=span.traceparent)
         request = JobRequested(
             job_id=job_id,
             tenant=tenant,

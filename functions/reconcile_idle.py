@@ -90,7 +90,7 @@ def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
     queries = BigQueryQueries.connect(project=project, deadline=warehouse.deadline)
     run = ReconcileIdle(
         WorkerHours(queries, dataset=warehouse.dataset, region=settings.billing.region),
-        GoogleBillableTime.connect(project=project, region=settings.billing.region),
+        GoogleBillableTime.connect(project=project, region=settings.billing.region, breakers=parts.breakers),
         parts.publisher,
         settings,
         clock=utc_now,

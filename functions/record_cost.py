@@ -12,6 +12,7 @@ from events.envelope import decode
 from events.errors import CutoutError, InvalidMessageError, PermanentError
 from events.messages import CostRecorded, PubsubPush
 from events.validation import convert
+from jobs.telemetry import UNTRACED
 from warehouse.group_commit import GroupCommit
 from warehouse.recorder import Recorder
 from warehouse.rows import cost_row
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     from cloudevents.http import CloudEvent
 
+    from events.envelope import Event
     from functions.wiring import Parts
-    from jobs.ports import Publisher
+    from jobs.ports import Publisher, Tracer
     from warehouse.ports import Row
 
 __all__ = ["DEAD_LETTERS", "RecordCost", "build"]
@@ -38,9 +40,10 @@ _MOST_REASON_BYTES: Final = 1024
 class RecordCost:
     """Events that arrive while an insert is under way go together with the next. An event may be recorded twice."""
 
-    def __init__(self, recorder: Recorder, publisher: Publisher, *, most: int) -> None:
+    def __init__(self, recorder: Recorder, publisher: Publisher, *, most: int, tracer: Tracer = UNTRACED) -> None:
         self._rows: GroupCommit[Row, CutoutError | None] = GroupCommit(recorder.record, most=most)
         self._publisher = publisher
+        self._tracer = tracer
 
     def __call__(self, event: CloudEvent) -> None:
         """Raises `TransientError` while the table can't be written: the event has to come again."""
@@ -50,11 +53,23 @@ class RecordCost:
             self._give_up(error, data=_as_bytes(event.data), attributes={"ce-id": event["id"]})
             return
         try:
-            problem = self._rows.submit(cost_row(decode(push.message.data, push.message.attributes, CostRecorded)))
-            if problem is not None:
-                raise problem
+            self._record(decode(push.message.data, push.message.attributes, CostRecorded))
         except PermanentError as error:
             self._give_up(error, data=push.message.data, attributes=push.message.attributes)
+
+    def _record(self, event: Event[CostRecorded]) -> None:
+        cost = event.data
+        with self._tracer.span(
+            "record_cost",
+            parent=event.traceparent,
+            kind="consumer",
+            job_id=cost.job_id,
+            tenant=cost.tenant,
+            cost_kind=cost.kind,
+        ):
+            problem = self._rows.submit(cost_row(event))
+            if problem is not None:
+                raise problem
 
     def _give_up(self, error: PermanentError, *, data: bytes, attributes: dict[str, str]) -> None:
         """An event that can never be a row is kept as it came, with the reason beside it."""
@@ -74,4 +89,4 @@ def build(parts: Parts) -> Callable[[CloudEvent], None]:
 
     settings = WarehouseSettings.from_env(parts.environ)
     table = BigQueryTable.connect(settings.table, project=parts.settings.project, deadline=settings.deadline)
-    return RecordCost(Recorder(table, sleep=time.sleep), parts.publisher, most=MOST_ROWS)
+    return RecordCost(Recorder(table, sleep=time.sleep), parts.publisher, most=MOST_ROWS, tracer=parts.tracer)

@@ -10,7 +10,6 @@ import msgspec
 from events.envelope import decode
 from events.errors import InvalidMessageError, MatteMissingError
 from events.messages import JobRequested, PubsubPush
-from events.trace import child_traceparent
 from events.validation import convert
 from jobs.dispatch import job_message
 from jobs.outcome import JobRun
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from functions.wiring import Parts
     from imaging.photo import Photo
     from jobs.desk import JobDesk
+    from jobs.processing import Ended
     from jobs.timing import Stopwatch
 
 __all__ = ["Render", "StoredMattes", "build"]
@@ -71,21 +71,20 @@ class Render:
     def _hand_over(self, wanted: Event[JobRequested]) -> None:
         """A matte may have expired between the look-up and now; a worker makes it again."""
         job = wanted.data
-        run = JobRun(
-            job_id=job.job_id,
-            tenant=job.tenant,
-            run=job.run,
-            source="render",
-            traceparent=child_traceparent(wanted.traceparent),
-        )
+        # The worker's part follows from what asked for this one, which failed.
+        run = JobRun(job_id=job.job_id, tenant=job.tenant, run=job.run, source="render", traceparent=wanted.traceparent)
         again = msgspec.structs.replace(job, lane="gpu")
         self._desk.settlement.publish([job_message(run, again, at=self._desk.clock())])
+
+
+def _observer(parts: Parts) -> Callable[[Ended], None]:
+    return (lambda _ended: None) if parts.metrics is None else parts.metrics.job_ended
 
 
 def build(parts: Parts) -> Callable[[CloudEvent], None]:
     """The Cloud Function."""
     mattes = StoredMattes(parts.settings.model)
     billing = parts.settings.billing("cpu")
-    processor = Processor(parts.desk, mattes, billing=billing, source="render")
+    processor = Processor(parts.desk, mattes, billing=billing, source="render", on_end=_observer(parts))
     quiet = Processor(parts.quiet_desk, mattes, billing=billing, source="render")
     return Render(parts.desk, processor, Speculation(parts.quiet_desk, quiet))

@@ -13,7 +13,6 @@ from events.ids import new_job_id
 from events.messages import Recipes, ResultCompleted, Sha256
 from events.names import upload_name
 from events.recipe import Recipe
-from events.trace import child_traceparent
 from functions.jobs_access import open_job
 from functions.views import done_view
 from functions.web import answer, body, endpoint
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from jobs.desk import JobDesk
     from jobs.dispatch import Dispatch
     from jobs.meter import Meter
-    from jobs.ports import UrlSigner
+    from jobs.ports import Span, UrlSigner
 
 __all__ = ["CONTENT_TYPES", "MAX_UPLOAD_BYTES", "RequestUpload", "UploadRequest", "build", "put_headers"]
 
@@ -93,6 +92,10 @@ class RequestUpload:
         self._meter = meter
 
     def __call__(self, request: flask.Request) -> flask.Response:
+        with self._desk.tracer.span("request_upload", parent=request.headers.get("traceparent"), kind="server") as span:
+            return self._answer(request, span)
+
+    def _answer(self, request: flask.Request, span: Span) -> flask.Response:
         tenant = self._admission.admit(request)
         wanted = body(request, UploadRequest)
         wanted.check()
@@ -102,13 +105,16 @@ class RequestUpload:
             tenant=tenant.name,
             run=0,
             source="request_upload",
-            traceparent=child_traceparent(request.headers.get("traceparent")),
+            traceparent=span.traceparent,
         )
+        span.set(job_id=run.job_id, tenant=run.tenant)
         recipes = tuple(dict.fromkeys(wanted.recipes))
         if wanted.sha256 is not None:
             cached = self._from_cache(run, wanted.sha256, recipes, now)
             if cached is not None:
+                span.set(outcome="completed", cache="hit")
                 return cached
+        span.set(outcome="awaiting_upload")
         return self._signed_put(tenant, run, wanted.content_type, recipes, now)
 
     def _signed_put(
@@ -131,11 +137,10 @@ class RequestUpload:
     ) -> flask.Response | None:
         """The results, if all exist. Of a claimed hash nothing is ever stored that another photo could meet."""
         content = self._dispatch.content(run.tenant, sha256)
-        store, buckets = self._desk.store, self._desk.buckets
-        if cache_answer(look_up(store, buckets, content, recipes), recipes) != "hit":
+        if self._dispatch.look_up(run, content, recipes)[0] != "hit":
             return None
         self._desk.references.add(run.tenant, content.content_id, run.job_id)
-        found = look_up(store, buckets, content, recipes)
+        found = look_up(self._desk.store, self._desk.buckets, content, recipes)
         if cache_answer(found, recipes) != "hit":
             self._desk.references.release(run.tenant, content.content_id, run.job_id)
             return None
@@ -155,12 +160,13 @@ class RequestUpload:
 
 def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
     """The Cloud Function."""
+    limits = parts.rate_limits("request_upload")
     handle = RequestUpload(
         parts.desk,
-        parts.admission,
+        parts.admission(limits),
         parts.dispatch,
         parts.signer,
         public_url=parts.api.public_url,
         meter=parts.meter,
     )
-    return endpoint(handle, methods=("POST",), tenants=parts.tenants)
+    return endpoint(handle, methods=("POST",), tenants=parts.tenants, limits=limits)

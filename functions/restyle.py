@@ -11,7 +11,6 @@ import msgspec
 from events.errors import ConflictError, ForbiddenError, TransientError
 from events.ids import new_job_id
 from events.messages import JobId, Recipes
-from events.trace import child_traceparent
 from functions.jobs_access import held_job, open_job
 from functions.web import answer, bearer_token, body, endpoint, origin_of
 from jobs.dispatch import Order
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from jobs.dispatch import Dispatch
     from jobs.meter import Meter
     from jobs.outcome import Spent
+    from jobs.ports import Span
 
 __all__ = ["Restyle", "RestyleRequest", "build"]
 
@@ -61,6 +61,10 @@ class Restyle:
         self._meter = meter
 
     def __call__(self, request: flask.Request) -> flask.Response:
+        with self._desk.tracer.span("restyle", parent=request.headers.get("traceparent"), kind="server") as span:
+            return self._answer(request, span)
+
+    def _answer(self, request: flask.Request, span: Span) -> flask.Response:
         tenant = self._admission.admit(request)
         wanted = body(request, RestyleRequest)
         source = held_job(
@@ -82,8 +86,9 @@ class Restyle:
             tenant=tenant.name,
             run=0,
             source="restyle",
-            traceparent=child_traceparent(request.headers.get("traceparent")),
+            traceparent=span.traceparent,
         )
+        span.set(job_id=run.job_id, tenant=run.tenant)
         token = open_job(
             self._desk.records, tenant=tenant.name, job_id=run.job_id, now=now, source_job_id=source.job_id
         )
@@ -94,6 +99,7 @@ class Restyle:
             cache = self._dispatch.dispatch(run, order, spent=spent, timings={})
             if cache != "hit":
                 self._record_cost(run, spent())
+        span.set(outcome="accepted", cache=cache)
         status_url = f"{self._public_url}/jobs/{run.job_id}"
         view = {"job_id": run.job_id, "token": token, "status_url": status_url, "state": "queued"}
         return answer(view, HTTPStatus.ACCEPTED, {"Location": status_url, "X-Cache-Status": cache})
@@ -126,12 +132,13 @@ class Restyle:
 
 def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
     """The Cloud Function."""
+    limits = parts.rate_limits("restyle")
     handle = Restyle(
         parts.desk,
-        parts.admission,
+        parts.admission(limits),
         parts.tenants,
         parts.dispatch,
         public_url=parts.api.public_url,
         meter=parts.meter,
     )
-    return endpoint(handle, methods=("POST",), tenants=parts.tenants)
+    return endpoint(handle, methods=("POST",), tenants=parts.tenants, limits=limits)

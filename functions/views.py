@@ -5,22 +5,17 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from jobs.cache import overall_cache
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
-    from events.messages import Cache, Result, ResultCompleted, ResultFailed
+    from events.messages import ResultCompleted, ResultFailed
     from jobs.ports import UrlSigner
 
-__all__ = ["RESULT_URL_LIFE", "done_view", "failed_view", "overall_cache"]
+__all__ = ["RESULT_URL_LIFE", "done_view", "failed_view"]
 
 RESULT_URL_LIFE: Final = timedelta(hours=1)
-
-
-def overall_cache(results: Iterable[Result]) -> Cache:
-    """The dearest answer that any of a job's results needed."""
-    answers = {result.cache for result in results}
-    return "miss" if "miss" in answers else "matte" if "matte" in answers else "hit"
 
 
 def done_view(completed: ResultCompleted, signer: UrlSigner, *, now: datetime) -> dict[str, object]:

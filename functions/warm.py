@@ -15,7 +15,6 @@ import msgspec
 from events.envelope import decode
 from events.errors import InvalidMessageError, TransientError
 from events.messages import PubsubPush, Time, WarmupRequested
-from events.trace import child_traceparent, new_traceparent
 from events.validation import convert
 from functions.warming_settings import WarmingSettings
 from jobs.flags import Flags
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from jobs.desk import JobDesk
     from jobs.ledger import Page
     from jobs.lookout import Awake
+    from jobs.ports import Span
     from planner.policy import Decision, Policy
 
     Book = Page[BookedWarmup]
@@ -53,6 +53,8 @@ _HISTORY_SECONDS: Final = 10.0
 
 
 class _Trigger(NamedTuple):
+    """`traceparent` is empty where the trigger belongs to no trace."""
+
     key: str
     reason: str
     at: datetime
@@ -79,12 +81,18 @@ class Warm:
         if self._desk.clock() - trigger.at > _STALE:
             _LOG.info("warming_trigger_stale", extra={"trigger": trigger.key, "at": trigger.at})
             return
+        with self._desk.tracer.span(
+            "warm", parent=trigger.traceparent, kind="consumer", trigger_reason=trigger.reason
+        ) as span:
+            self._decide(trigger._replace(traceparent=span.traceparent), span)
+
+    def _decide(self, trigger: _Trigger, span: Span) -> None:
         for _ in range(_RACES):
-            if self._decided(trigger):
+            if self._decided(trigger, span):
                 return
         raise TransientError("others keep writing to the ledger of warm-ups")
 
-    def _decided(self, trigger: _Trigger) -> bool:
+    def _decided(self, trigger: _Trigger, span: Span) -> bool:
         """Decide on what is known now, and act on it; False if somebody else acted first."""
         now = self._desk.clock()
         page = self._ledger.page(now)
@@ -102,6 +110,8 @@ class Warm:
                 return False
             self._desk.settlement.publish([warmup_message(booked, self._region)])
         _LOG.info("warming_decided", extra=_fields(trigger, decision, page))
+        span.set(action=decision.action, reason=decision.reason)
+        self._desk.measures.warming_decided(decision.action, decision.reason)
         return True
 
     def _ask_again(self, booked: BookedWarmup, now: datetime) -> None:
@@ -133,9 +143,9 @@ def _trigger(event: CloudEvent) -> _Trigger:
     at: datetime = convert(event["time"], Time)
     if "ce-type" not in message.attributes:
         # An emulator that starts anew counts its messages from 1 again.
-        return _Trigger(f"{message.message_id} {at.isoformat()}", "tick", at, new_traceparent())
+        return _Trigger(f"{message.message_id} {at.isoformat()}", "tick", at, "")
     told = decode(message.data, message.attributes, WarmupRequested)
-    return _Trigger(told.id, told.data.reason, at, child_traceparent(told.traceparent))
+    return _Trigger(told.id, told.data.reason, at, told.traceparent)
 
 
 def _fields(trigger: _Trigger, decision: Decision, page: Book) -> dict[str, object]:
@@ -178,5 +188,9 @@ def _monitor(parts: Parts, service: str) -> InstanceMonitor:
     from cloud.monitoring import GoogleInstanceCount  # noqa: PLC0415  # only where there is a service to watch
 
     return GoogleInstanceCount.connect(
-        project=parts.settings.project, region=parts.settings.region, service=service, clock=parts.desk.clock
+        project=parts.settings.project,
+        region=parts.settings.region,
+        service=service,
+        clock=parts.desk.clock,
+        breakers=parts.breakers,
     )

@@ -24,10 +24,12 @@ from events.errors import (
 )
 from events.names import JOB_ID_PATTERN
 from events.validation import decode_json
+from functions.rate_limits import RateLimitedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from functions.rate_limits import RateLimits
     from functions.tenants import Tenants
 
 __all__ = ["answer", "bearer_token", "body", "endpoint", "job_id_of", "origin_of"]
@@ -41,24 +43,34 @@ _STATUS: Final[tuple[tuple[type[CutoutError], HTTPStatus], ...]] = (
     (NotFoundError, HTTPStatus.NOT_FOUND),
     (ConflictError, HTTPStatus.CONFLICT),
     (DailyCapError, HTTPStatus.TOO_MANY_REQUESTS),
+    (RateLimitedError, HTTPStatus.TOO_MANY_REQUESTS),
     (TooLargeError, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (UnsupportedFormatError, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (PermanentError, HTTPStatus.BAD_REQUEST),
     (CutoutError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 _MAX_BODY: Final = 65_536
-_EXPOSED: Final = "X-Cache-Status, Retry-After, Location"
+_EXPOSED: Final = "X-Cache-Status, Retry-After, RateLimit, RateLimit-Policy, Location"
 
 
 def endpoint(
-    handle: Callable[[flask.Request], flask.Response], *, methods: tuple[str, ...], tenants: Tenants
+    handle: Callable[[flask.Request], flask.Response],
+    *,
+    methods: tuple[str, ...],
+    tenants: Tenants,
+    limits: RateLimits,
 ) -> Callable[[flask.Request], flask.Response]:
-    """`handle` as a Cloud Function: preflights, the method, errors and CORS are dealt with around it."""
+    """`handle` as a Cloud Function: preflights, the method, rate limits, errors and CORS are dealt with around it.
+
+    Preflights are not limited: a browser that may not ask could not be told why either.
+    """
 
     def function(request: flask.Request) -> flask.Response:
         if request.method == "OPTIONS":
             return _preflight(request, tenants)
-        return _with_cors(_handled(request, handle, methods), request, tenants)
+        response = _handled(request, handle, methods, limits)
+        response.headers.update(limits.headers(request))
+        return _with_cors(response, request, tenants)
 
     return function
 
@@ -100,12 +112,16 @@ def job_id_of(request: flask.Request) -> str:
 
 
 def _handled(
-    request: flask.Request, handle: Callable[[flask.Request], flask.Response], methods: tuple[str, ...]
+    request: flask.Request,
+    handle: Callable[[flask.Request], flask.Response],
+    methods: tuple[str, ...],
+    limits: RateLimits,
 ) -> flask.Response:
     if request.method not in methods:
         problem = {"code": "method_not_allowed", "message": f"use {' or '.join(methods)}", "retryable": False}
         return answer({"error": problem}, HTTPStatus.METHOD_NOT_ALLOWED, {"Allow": ", ".join(methods)})
     try:
+        limits.count_address(request)
         return handle(request)
     except CutoutError as error:
         status = next(status for kind, status in _STATUS if isinstance(error, kind))
@@ -117,6 +133,8 @@ def _refusal(error: CutoutError, status: HTTPStatus) -> flask.Response:
     problem: dict[str, Any] = {"code": error.code, "message": error.message, "retryable": error.retryable}
     if isinstance(error, InvalidMessageError):
         problem["fields"] = error.fields
+    if isinstance(error, RateLimitedError):
+        problem["limit"] = error.limit
     headers = {}
     if "retry_after_seconds" in error.data or status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = str(error.data.get("retry_after_seconds", 5))

@@ -26,9 +26,8 @@ def main() -> NoReturn:
         from gpu_worker.engines import load_engine  # noqa: PLC0415  # after the port is bound
         from gpu_worker.weights import find_weights  # noqa: PLC0415
 
-        return load_engine(
-            find_weights(settings.weights, _BAKED, _LOCAL), device=settings.device, threads=settings.threads
-        )
+        weights = find_weights(settings.weights, _BAKED, _LOCAL, precision=settings.precision)
+        return load_engine(weights, device=settings.device, precision=settings.precision, threads=settings.threads)
 
     serve(settings, load)
 

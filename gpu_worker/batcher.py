@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from jobs.telemetry import UNTRACED
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
+
+    from jobs.ports import Span, Tracer
 
     Array = NDArray[np.float32]
 
@@ -32,6 +36,7 @@ class BatchResult(NamedTuple):
 class _Item:
     value: Array
     alone: bool
+    span: Span | None = None
     future: Future[BatchResult] = field(default_factory=Future)
 
 
@@ -50,6 +55,7 @@ class Batcher:
         largest: int,
         window: float = 0.1,
         monotonic: Callable[[], float] = time.monotonic,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         if largest < 1:
             raise ValueError(f"largest: at least 1, got {largest}")
@@ -57,6 +63,7 @@ class Batcher:
         self._largest = largest
         self._window = window
         self._monotonic = monotonic
+        self._tracer = tracer
         self._items: deque[_Item] = deque()
         self._announced: set[object] = set()
         self._closed = False
@@ -77,12 +84,15 @@ class Batcher:
                 self._announced.discard(ticket)
                 self._changed.notify_all()
 
-    def submit(self, value: Array, *, alone: bool = False, ticket: object = None) -> BatchResult:
+    def submit(
+        self, value: Array, *, alone: bool = False, ticket: object = None, span: Span | None = None
+    ) -> BatchResult:
         """Wait for the network's answer. Raises what `infer` raised for this input alone.
 
-        A ticket is taken back in the same moment: a photo that others wait for must not be missed by them.
+        A ticket is taken back in the same moment: a photo that others wait for must not be missed by them. `span` is
+        the work that waits for the answer; the pass that gives it is linked with it.
         """
-        item = _Item(value, alone)
+        item = _Item(value, alone, span)
         with self._changed:
             if self._closed:
                 raise RuntimeError("the batcher is closed")
@@ -128,7 +138,8 @@ class Batcher:
 
     def _run(self, batch: list[_Item]) -> None:
         try:
-            answers = list(zip(batch, self._infer([item.value for item in batch]), strict=True))
+            with self._pass(batch):
+                answers = list(zip(batch, self._infer([item.value for item in batch]), strict=True))
         except Exception as error:  # noqa: BLE001  # whatever the network raises belongs to the photos
             if len(batch) == 1:
                 batch[0].future.set_exception(error)
@@ -139,3 +150,19 @@ class Batcher:
             return
         for item, matte in answers:
             item.future.set_result(BatchResult(matte, len(batch)))
+
+    @contextmanager
+    def _pass(self, batch: list[_Item]) -> Iterator[None]:
+        """One pass serves several jobs: it is part of the first one's trace, and the others' are linked with it."""
+        spans = [item.span for item in batch if item.span is not None]
+        if not spans:
+            yield
+            return
+        first, *others = spans
+        links = [span.traceparent for span in others]
+        with self._tracer.span(
+            "network_pass", parent=first.traceparent, links=links, batch_size=len(batch)
+        ) as pass_span:
+            for span in others:
+                span.link(pass_span.traceparent)
+            yield

@@ -13,6 +13,7 @@ from events.errors import TransientError
 from gpu_worker.batcher import Batcher
 from imaging.photo import for_network
 from jobs.processing import ComputedMatte
+from jobs.telemetry import UNTRACED
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from gpu_worker.batcher import BatchResult
     from gpu_worker.engines import Engine
     from imaging.photo import Photo
-    from jobs.ports import Clock
+    from jobs.ports import Clock, Span, Tracer
     from jobs.timing import Stopwatch
 
 __all__ = ["NetworkMattes", "NetworkUnhealthyError"]
@@ -40,10 +41,10 @@ class NetworkUnhealthyError(TransientError):
 class NetworkMattes:
     """Thread-safe. `warm_up` must have returned before the first `compute`."""
 
-    def __init__(self, engine: Engine, clock: Clock, *, window: float = 0.1) -> None:
+    def __init__(self, engine: Engine, clock: Clock, *, window: float = 0.1, tracer: Tracer = UNTRACED) -> None:
         self._engine = engine
         self._clock = clock
-        self._batcher = Batcher(engine.infer, largest=engine.largest_batch, window=window)
+        self._batcher = Batcher(engine.infer, largest=engine.largest_batch, window=window, tracer=tracer)
         self._probe = engine.prepare(np.full((64, 64, 3), 127, np.uint8))
         self._ready_at: datetime | None = None
         self._unhealthy = threading.Event()
@@ -80,8 +81,8 @@ class NetworkMattes:
         with self._batcher.announced() as ticket:
             with watch.stage("prepare"):
                 value = self._engine.prepare(for_network(photo))
-            with watch.stage("network"):
-                matte, batch_size = self._infer(value, job, alone=alone, ticket=ticket)
+            with watch.stage("network") as span:
+                matte, batch_size = self._infer(value, job, alone=alone, ticket=ticket, span=span)
         with watch.stage("upsample"):
             alpha = self._engine.finish(matte, photo.width, photo.height)
         return ComputedMatte(alpha, batch_size)
@@ -89,9 +90,11 @@ class NetworkMattes:
     def close(self) -> None:
         self._batcher.close()
 
-    def _infer(self, value: NDArray[np.float32], job: JobRequested, *, alone: bool, ticket: object) -> BatchResult:
+    def _infer(
+        self, value: NDArray[np.float32], job: JobRequested, *, alone: bool, ticket: object, span: Span
+    ) -> BatchResult:
         try:
-            return self._batcher.submit(value, alone=alone, ticket=ticket)
+            return self._batcher.submit(value, alone=alone, ticket=ticket, span=span)
         except Exception as error:
             _LOG.exception("network_failed", extra={"job_id": job.job_id})
             self._check_health()

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 
 import uvicorn
 
+from cloud.telemetry.start import Telemetry
 from gpu_worker.app import WorkerApp
 from gpu_worker.metrics import WorkerMetrics
+from jobs.telemetry import UNTRACED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +29,8 @@ __all__ = ["serve"]
 
 _DRAIN_SECONDS: Final = 9
 """Cloud Run sends SIGKILL 10 s after SIGTERM."""
+_TELL_SECONDS: Final = 0.5
+"""For spans and numbers that were not sent yet, after the drain."""
 
 
 def serve(
@@ -38,13 +42,17 @@ def serve(
     """
     began = time.monotonic()
     metrics = WorkerMetrics()
+    telemetry = Telemetry(settings.telemetry)
+    telemetry.watch(metrics.registry)
+    telemetry.begin()
     failures: list[str] = []
 
     def start() -> Worker:
         from gpu_worker.start import google_ports, start_worker  # noqa: PLC0415  # seconds of imports
 
         phases = {"import": round(time.monotonic() - began, 3)}
-        return start_worker(settings, load, connect or google_ports, metrics, phases=phases)
+        tracer = telemetry.tracer or UNTRACED
+        return start_worker(settings, load, connect or google_ports, metrics, phases=phases, tracer=tracer)
 
     def give_up() -> None:
         failures.append("start")
@@ -71,6 +79,7 @@ def serve(
         # uvicorn raises a signal again once it has drained: that must not turn an orderly end into a death by signal.
         signal.signal(number, lambda *_: None)
     server.run()
+    telemetry.close(_TELL_SECONDS)
     sys.stdout.flush()
     sys.stderr.flush()
     # A thread that still works on a job would hold the interpreter past the deadline; its message comes again.

@@ -7,11 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from cloud.environment import Environment
+from cloud.telemetry.settings import TelemetrySettings
 from jobs.costs import Billing
 from jobs.places import Buckets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from gpu_worker.weights import Precision
 
 __all__ = ["Settings"]
 
@@ -26,6 +29,7 @@ class Settings:
     content_secret: bytes
     device: str
     weights: Path | None
+    precision: Precision
     threads: int | None
     concurrency: int
     max_pending: int
@@ -36,6 +40,7 @@ class Settings:
     gib: float
     gpus: int
     log_format: str
+    telemetry: TelemetrySettings
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -61,6 +66,7 @@ class Settings:
             content_secret=env.secret_bytes("CONTENT_SECRET"),
             device=env.choice("DEVICE", ("cuda", "cpu")),
             weights=Path(weights) if weights else None,
+            precision=env.choice("PRECISION", ("f32", "bf16", "f16"), default="f32"),
             threads=threads or None,
             concurrency=env.integer("CONCURRENCY", default=4, minimum=1, maximum=64),
             max_pending=env.integer("MAX_PENDING", default=64, minimum=1, maximum=1000),
@@ -71,6 +77,7 @@ class Settings:
             gib=env.number("INSTANCE_GIB", default=32.0, minimum=0.125),
             gpus=env.integer("INSTANCE_GPUS", default=1, minimum=0, maximum=1),
             log_format=env.choice("LOG_FORMAT", ("json", "text"), default="json"),
+            telemetry=TelemetrySettings.read(env, service="gpu_worker"),
         )
         env.check()
         return settings

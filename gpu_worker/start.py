@@ -13,6 +13,7 @@ from gpu_worker.worker import Worker
 from jobs.activity import Activity
 from jobs.desk import JobDesk
 from jobs.processing import Processor
+from jobs.telemetry import UNTRACED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from gpu_worker.engines import Engine
     from gpu_worker.metrics import WorkerMetrics
     from gpu_worker.settings import Settings
-    from jobs.ports import ObjectStore, Publisher
+    from jobs.ports import ObjectStore, Publisher, Tracer
 
     Ports = tuple[ObjectStore, Publisher]
 
@@ -41,6 +42,7 @@ def start_worker(
     metrics: WorkerMetrics,
     *,
     phases: dict[str, float],
+    tracer: Tracer = UNTRACED,
 ) -> Worker:
     """Connect, load, warm up. `phases` holds the seconds spent before; all of them are logged and measured."""
     clock = _PhaseClock(phases)
@@ -48,7 +50,7 @@ def start_worker(
     clock.phase("connect")
     engine = load()
     clock.phase("load")
-    worker = assemble(settings, engine, store, publisher, metrics, phases=phases)
+    worker = assemble(settings, engine, store, publisher, metrics, phases=phases, tracer=tracer)
     _LOG.info("worker_ready", extra={"network": engine.name, "model": engine.model, "phases": phases})
     return worker
 
@@ -61,16 +63,28 @@ def assemble(
     metrics: WorkerMetrics,
     *,
     phases: dict[str, float],
+    tracer: Tracer = UNTRACED,
 ) -> Worker:
     """A warm worker over these ports."""
-    desk = JobDesk.over(store, publisher, settings.buckets, secret=settings.content_secret)
-    mattes = NetworkMattes(engine, desk.clock, window=settings.batch_window)
+    desk = JobDesk.over(
+        store, publisher, settings.buckets, secret=settings.content_secret, tracer=tracer, measures=metrics
+    )
+    mattes = NetworkMattes(engine, desk.clock, window=settings.batch_window, tracer=tracer)
     phases["warm_pass"] = round(mattes.warm_up(), 3)
     metrics.started(phases)
+    if engine.device == "cuda":
+        metrics.watch_gpu(_gpu_memory)
     activity = Activity(store, settings.buckets.jobs, desk.clock)
     activity.note()
     processor = Processor(desk, mattes, billing=settings.billing(), source="gpu_worker", on_end=metrics.job_ended)
     return Worker(mattes, processor, activity, store, settings.buckets, phases)
+
+
+def _gpu_memory() -> tuple[int, int]:
+    """Bytes that are free, by anybody's use, and all that there are."""
+    import torch  # noqa: PLC0415  # only where there is a GPU
+
+    return torch.cuda.mem_get_info()
 
 
 class _PhaseClock:

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Gray", "Photo", "Rgb", "blend", "for_network", "over"]
+__all__ = ["Gray", "Photo", "Rgb", "blend", "components", "for_network", "over"]
 
 _OPACITY: Final = np.arange(256, dtype=np.float32) / 255
 _REST: Final = 1 - _OPACITY
@@ -40,6 +40,12 @@ class Photo:
     @property
     def height(self) -> int:
         return int(self.rgb.shape[0])
+
+
+def components(color: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0 to 255, of `#rrggbb`."""
+    red, green, blue = bytes.fromhex(color[1:])
+    return red, green, blue
 
 
 def for_network(photo: Photo) -> Rgb:

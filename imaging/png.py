@@ -28,18 +28,24 @@ _SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 _COLOR_TYPES: Final = {1: 0, 3: 2, 4: 6}  # by channels: grey, colour, colour with alpha
 _UP: Final = 2  # the filter that stores each byte's difference to the one above
 _LEVEL: Final = 2  # of 0 to 3; the last is slower and no smaller
+_METRES_AN_INCH: Final = 0.0254
+_METRE: Final = 1  # the unit of a density
 _BAND_BYTES: Final = 1 << 18
 
 
-def png_file(color: Rgb | Gray, alpha: Gray | None = None) -> bytes:
-    """Lossless, 8 bits a channel: (height, width) grey, or (height, width, 3) sRGB with or without `alpha`."""
+def png_file(color: Rgb | Gray, alpha: Gray | None = None, *, dpi: int | None = None) -> bytes:
+    """Lossless, 8 bits a channel: (height, width) grey, or (height, width, 3) sRGB with or without `alpha`.
+
+    `dpi` is noted as px a metre, which the format knows alone.
+    """
     height, width = color.shape[:2]
     channels = 1 if color.ndim == 2 else 3 if alpha is None else 4
     header = struct.pack(">2I5B", width, height, 8, _COLOR_TYPES[channels], 0, 0, 0)
     deflate = isal_zlib.compressobj(_LEVEL)
     data = [deflate.compress(band) for band in _filtered(color, alpha, rows=1 + _BAND_BYTES // (1 + width * channels))]
     data.append(deflate.flush())
-    return b"".join((_SIGNATURE, *_chunk(b"IHDR", header), *_chunk(b"IDAT", *data), *_chunk(b"IEND")))
+    density = () if dpi is None else _chunk(b"pHYs", struct.pack(">2IB", *2 * (round(dpi / _METRES_AN_INCH),), _METRE))
+    return b"".join((_SIGNATURE, *_chunk(b"IHDR", header), *density, *_chunk(b"IDAT", *data), *_chunk(b"IEND")))
 
 
 def _filtered(color: Rgb | Gray, alpha: Gray | None, *, rows: int) -> Iterator[NDArray[np.uint8]]:

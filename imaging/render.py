@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from events.errors import NoForegroundError
-from imaging.effects import EFFECTS
-from imaging.encode import encode_gray, encode_jpeg, encode_png, encode_webp
+from imaging.backdrop import backdrop
+from imaging.effects import applied
+from imaging.encode import encode_avif, encode_gray, encode_jpeg, encode_png, encode_webp
 from imaging.foreground import estimate_foreground
-from imaging.photo import for_network, over
+from imaging.photo import blend, for_network
+from imaging.placement import place
+from imaging.underlay import outlined, shadowed
 
 if TYPE_CHECKING:
-    from events.recipe import Color, Crop, Recipe
+    from events.recipe import Recipe
     from imaging.photo import Gray, Photo, Rgb
+    from imaging.placement import Placement
 
 __all__ = ["Renderer", "Rendering"]
-
-_SUBJECT: Final = 16  # alpha from which a pixel belongs to the subject: faint haze must not defeat the crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +54,28 @@ class Renderer:
     def render(self, recipe: Recipe) -> Rendering:
         """The result that `recipe` describes.
 
-        Crop, scale, effect, background, in this order. Raises `NoForegroundError` where there is nothing to crop to,
-        and `UnsupportedRecipeError` for a size that the format can't hold.
+        Crop, scale and position, effect, outline, shadow, background, in this order. Raises `NoForegroundError` where
+        there is no subject to crop to, scale or move, and `UnsupportedRecipeError` for a size that the format can't
+        hold.
         """
-        rows, columns = _frame(self._alpha, recipe.crop)
-        alpha = self._alpha[rows, columns]
-        size = _fitted_size(alpha, recipe.max_side)
-        if recipe.format == "mask":
-            mask = _scaled(alpha, size)
-            return _rendering(encode_gray(mask), mask, recipe)
-        rgb, alpha = _scaled_layer(self._foreground[rows, columns], alpha, size)
-        return _rendering(_encoded(EFFECTS[recipe.effect](rgb), alpha, recipe), alpha, recipe)
+        placement = place(self._alpha, recipe)
+        width, height = placement.size
+        data = self._mask(placement, recipe) if recipe.format == "mask" else self._picture(placement, recipe)
+        return Rendering(data, width, height, recipe.content_type)
+
+    def _mask(self, placement: Placement, recipe: Recipe) -> bytes:
+        return encode_gray(placement.mask(self._alpha), dpi=recipe.dpi)
+
+    def _picture(self, placement: Placement, recipe: Recipe) -> bytes:
+        layer = applied(recipe.effect, placement.layer(self._foreground, self._alpha))
+        if recipe.outline is not None:
+            layer = outlined(layer, recipe.outline)
+        if recipe.shadow is not None:
+            layer = shadowed(layer, recipe.shadow)
+        if recipe.background is None:
+            return _encoded(layer.rgb, layer.alpha, recipe)
+        behind = backdrop(recipe.background, placement, self._photo, self._alpha)
+        return _encoded(blend(layer.rgb, behind, layer.alpha), None, recipe)
 
     @cached_property
     def _foreground(self) -> Rgb:
@@ -75,61 +87,13 @@ class Renderer:
         return np.asarray(cv2.copyTo(merged, self._alpha), np.uint8)
 
 
-def _frame(alpha: Gray, crop: Crop | None) -> tuple[slice, slice]:
-    """Rows and columns of the result: all, or the subject's bounding box with its margin, clipped to the photo."""
-    if crop is None:
-        return slice(None), slice(None)
-    left, top, width, height = cv2.boundingRect(cv2.inRange(alpha, _SUBJECT, 255))
-    if width == 0:
-        raise NoForegroundError("nothing stands out from the background: there is no subject to crop to")
-    margin = round(max(width, height) * crop.margin / 100)
-    return (
-        slice(max(top - margin, 0), top + height + margin),
-        slice(max(left - margin, 0), left + width + margin),
-    )
-
-
-def _fitted_size(alpha: Gray, max_side: int | None) -> tuple[int, int]:
-    """Width and height scaled down to `max_side`, never up, with at least 1 px."""
-    height, width = alpha.shape
-    scale = 1.0 if max_side is None else min(1.0, max_side / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _scaled(pixels: Gray, size: tuple[int, int]) -> Gray:
-    """Area averaging: no ringing, which a sharper filter would show as a line along every edge of alpha."""
-    if size == (pixels.shape[1], pixels.shape[0]):
-        return pixels
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def _scaled_layer(rgb: Rgb, alpha: Gray, size: tuple[int, int]) -> tuple[Rgb, Gray]:
-    """Straight colours and alpha at `size`. Averaged premultiplied, or transparent black would darken the edges."""
-    if size == (rgb.shape[1], rgb.shape[0]):
-        return rgb, alpha
-    premultiplied = cv2.multiply(rgb, cv2.merge((alpha, alpha, alpha)), dtype=cv2.CV_16U)
-    small = cv2.resize(premultiplied, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-    weight = cv2.resize(alpha.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    small_alpha = np.rint(weight).astype(np.uint8)
-    straight = small / np.maximum(weight, 1 / 255)[..., None]
-    small_rgb = np.rint(np.minimum(straight, 255)).astype(np.uint8)
-    return np.asarray(cv2.copyTo(small_rgb, small_alpha), np.uint8), small_alpha
-
-
-def _encoded(rgb: Rgb, alpha: Gray, recipe: Recipe) -> bytes:
-    transparency: Gray | None = alpha
-    if recipe.background is not None:
-        rgb, transparency = over(rgb, alpha, _components(recipe.background)), None
-    if recipe.format == "jpg":
-        return encode_jpeg(rgb)
-    return encode_webp(rgb, transparency) if recipe.format == "webp" else encode_png(rgb, transparency)
-
-
-def _components(color: Color) -> tuple[int, int, int]:
-    red, green, blue = bytes.fromhex(color.color[1:])
-    return red, green, blue
-
-
-def _rendering(data: bytes, pixels: Gray, recipe: Recipe) -> Rendering:
-    height, width = pixels.shape
-    return Rendering(data, width, height, recipe.content_type)
+def _encoded(rgb: Rgb, alpha: Gray | None, recipe: Recipe) -> bytes:
+    match recipe.format:
+        case "jpg":
+            return encode_jpeg(rgb, dpi=recipe.dpi)
+        case "webp":
+            return encode_webp(rgb, alpha, dpi=recipe.dpi)
+        case "avif":
+            return encode_avif(rgb, alpha, dpi=recipe.dpi)
+        case _:
+            return encode_png(rgb, alpha, dpi=recipe.dpi)

@@ -13,13 +13,13 @@ from events.recipe import Recipe
 from jobs.ports import ObjectStat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from events.messages import Cache
     from jobs.places import Buckets
     from jobs.ports import ObjectStore
 
-__all__ = ["Content", "Found", "answer", "confidence_of", "look_up", "result_of", "result_status"]
+__all__ = ["Content", "Found", "answer", "confidence_of", "look_up", "overall_cache", "result_of", "result_status"]
 
 
 class Content(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,3 +83,9 @@ def result_of(recipe: Recipe, bucket: str, stat: ObjectStat, status: Cache) -> R
 def confidence_of(stats: Sequence[ObjectStat]) -> float:
     """All results of one content share their matte, and so its confidence."""
     return float(stats[0].metadata.get("confidence", "0"))
+
+
+def overall_cache(results: Iterable[Result]) -> Cache:
+    """The dearest answer that any of a job's results needed."""
+    answers = {result.cache for result in results}
+    return "miss" if "miss" in answers else "matte" if "matte" in answers else "hit"

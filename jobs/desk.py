@@ -10,10 +10,11 @@ from jobs.records import JobRecords
 from jobs.references import References
 from jobs.removal import Removal
 from jobs.settlement import Settlement
+from jobs.telemetry import UNMEASURED, UNTRACED, TracedPublisher
 
 if TYPE_CHECKING:
     from jobs.places import Buckets
-    from jobs.ports import Clock, ObjectStore, Publisher
+    from jobs.ports import Clock, Measures, ObjectStore, Publisher, Tracer
 
 __all__ = ["JobDesk", "utc_now"]
 
@@ -34,10 +35,20 @@ class JobDesk:
     references: References
     removal: Removal
     settlement: Settlement
+    tracer: Tracer
+    measures: Measures
 
     @classmethod
     def over(
-        cls, store: ObjectStore, publisher: Publisher, buckets: Buckets, *, secret: bytes, clock: Clock = utc_now
+        cls,
+        store: ObjectStore,
+        publisher: Publisher,
+        buckets: Buckets,
+        *,
+        secret: bytes,
+        clock: Clock = utc_now,
+        tracer: Tracer = UNTRACED,
+        measures: Measures = UNMEASURED,
     ) -> Self:
         records = JobRecords(store, buckets.jobs)
         references = References(store, records, buckets, clock)
@@ -49,5 +60,7 @@ class JobDesk:
             records=records,
             references=references,
             removal=Removal(store, records, references, buckets, clock),
-            settlement=Settlement(store, publisher, records, buckets),
+            settlement=Settlement(store, TracedPublisher(publisher, tracer), records, buckets),
+            tracer=tracer,
+            measures=measures,
         )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from events.errors import ConflictError
+from events.errors import ConflictError, TransientError
 from events.ids import content_id
 from events.messages import JobRequested, Upload
 from events.recipe import Recipe
@@ -54,12 +55,25 @@ class Dispatch:
     def content(self, tenant: str, sha256: str) -> Content:
         return Content(tenant=tenant, content_id=content_id(self._desk.secret, tenant, sha256), model=self._model)
 
+    def look_up(self, run: JobRun, content: Content, recipes: tuple[Recipe, ...]) -> tuple[Cache, Found]:
+        """What the cache answers to this run of a job. Raises `TransientError` where it can't be asked."""
+        measures, started = self._desk.measures, time.perf_counter()
+        with self._desk.tracer.span("lookup", parent=run.traceparent) as span:
+            try:
+                found = look_up(self._desk.store, self._desk.buckets, content, recipes)
+            except TransientError:
+                measures.lookup_failed(run.source)
+                raise
+            cache = answer(found, recipes)
+            span.set(cache=cache)
+        measures.looked_up(run.source, cache, time.perf_counter() - started)
+        return cache, found
+
     def dispatch(self, run: JobRun, order: Order, *, spent: Callable[[], Spent], timings: dict[str, float]) -> Cache:
         """Raises `TransientError` while the photo is being deleted, `ConflictError` if it is needed, but gone."""
         content = self.content(run.tenant, order.sha256)
         self._desk.references.add(run.tenant, content.content_id, run.job_id)
-        found = look_up(self._desk.store, self._desk.buckets, content, order.recipes)
-        cache = answer(found, order.recipes)
+        cache, found = self.look_up(run, content, order.recipes)
         if cache == "hit":
             self.answer_hit(run, order, content, found, spent=spent, timings=timings)
         else:
@@ -93,7 +107,10 @@ class Dispatch:
             requested_at=order.requested_at,
             spent=spent(),
         )
-        return self._desk.settlement.complete(run, outcome)
+        told = self._desk.settlement.complete(run, outcome)
+        seconds = (told.ended_at - order.requested_at).total_seconds()
+        self._desk.measures.retrieved("hit", seconds, told.nano_usd / 1e9)
+        return told
 
     def _send(self, run: JobRun, order: Order, content: Content, lane: Lane, timings: dict[str, float]) -> None:
         if order.upload is None:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from datetime import datetime, timedelta
 
-__all__ = ["Clock", "ObjectStat", "ObjectStore", "Publisher", "StoredObject", "UrlSigner"]
+__all__ = [
+    "Attribute",
+    "Clock",
+    "Measures",
+    "ObjectStat",
+    "ObjectStore",
+    "Publisher",
+    "Span",
+    "SpanKind",
+    "StoredObject",
+    "Tracer",
+    "UrlSigner",
+]
+
+Attribute = str | int | float | bool
+SpanKind = Literal["server", "consumer", "producer", "internal"]
 
 
 class ObjectStat(NamedTuple):
@@ -79,3 +95,51 @@ class UrlSigner(Protocol):
 class Clock(Protocol):
     def __call__(self) -> datetime:
         """Now, in UTC, with a time zone."""
+
+
+class Span(Protocol):
+    """A piece of work in a trace. Nothing that is done to it raises."""
+
+    @property
+    def traceparent(self) -> str:
+        """Names this piece of work as the parent of what follows from it (W3C Trace Context)."""
+
+    def set(self, **attributes: Attribute | None) -> None:
+        """Facts about the work, never a URL or anything of a shopper's. What is None is left out."""
+
+    def link(self, traceparent: str) -> None:
+        """Other work that this has to do with, such as a pass of the network that it shared."""
+
+
+class Tracer(Protocol):
+    """Where pieces of work are told of. Never raises, and never waits for whoever is told."""
+
+    def span(
+        self,
+        name: str,
+        *,
+        parent: str | None,
+        kind: SpanKind = "internal",
+        links: Sequence[str] = (),
+        **attributes: Attribute | None,
+    ) -> AbstractContextManager[Span]:
+        """The work done within it, as part of the work that `parent`, a traceparent, names; else of a new trace.
+
+        An exception that leaves it marks the work as failed, with the exception's code, and goes on.
+        """
+
+
+class Measures(Protocol):
+    """What is counted besides the worker's own numbers. Never raises, and never waits."""
+
+    def looked_up(self, by: str, answer: str, seconds: float) -> None:
+        """The cache answered `hit`, `matte` or `miss` to the component `by`."""
+
+    def lookup_failed(self, by: str) -> None:
+        """The cache could not be asked."""
+
+    def retrieved(self, cache: str, seconds: float, usd: float) -> None:
+        """A shopper's photo got its results so long after they were asked for, at this cost."""
+
+    def warming_decided(self, action: str, reason: str) -> None:
+        """Whether a worker should be warm, and why."""

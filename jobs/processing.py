@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from events.errors import ContentMismatchError, NoForegroundError, PermanentError
 from events.ids import content_id
 from events.messages import ResultFailed
-from events.trace import child_traceparent
 from imaging.decode import decode
 from imaging.limits import DEFAULT_LIMITS
 from imaging.matte import confidence, decode_matte, encode_matte, has_foreground
 from imaging.render import Renderer
 from jobs.busy import BusyClock
-from jobs.cache import Content, confidence_of, look_up, result_of, result_status
+from jobs.cache import Content, confidence_of, look_up, overall_cache, result_of, result_status
 from jobs.costs import usage_from_metadata, usage_to_metadata
 from jobs.outcome import JobRun, Spent, completed, failed, told_result
 from jobs.ports import ObjectStat
@@ -43,6 +42,7 @@ if TYPE_CHECKING:
     from jobs.cache import Found
     from jobs.costs import Billing
     from jobs.desk import JobDesk
+    from jobs.ports import Span
     from jobs.records import Outcome
 
 __all__ = ["ComputedMatte", "Ended", "MatteSource", "Processor"]
@@ -99,7 +99,7 @@ class _Attempt:
     content: Content
     share: Share
     alone: bool
-    watch: Stopwatch = field(default_factory=Stopwatch)
+    watch: Stopwatch
     earlier: Usage | None = None
     batch_size: int | None = None
     megapixels: float | None = None
@@ -142,16 +142,31 @@ class Processor:
         Whatever is raised means: deliver the message again later.
         """
         job = event.data
-        self._jobs.do((job.tenant, job.job_id, job.run), lambda: self._process(event, attempt))
+        self._jobs.do((job.tenant, job.job_id, job.run), lambda: self._traced(event, attempt))
 
-    def _process(self, event: Event[JobRequested], attempt: int) -> None:
+    def _traced(self, event: Event[JobRequested], attempt: int) -> None:
+        job = event.data
+        with self._desk.tracer.span(
+            self._source,
+            parent=event.traceparent,
+            kind="consumer",
+            job_id=job.job_id,
+            tenant=job.tenant,
+            run=job.run,
+            attempt=attempt,
+            lane=job.lane,
+            model=self._mattes.model,
+        ) as span:
+            self._process(event, attempt, span)
+
+    def _process(self, event: Event[JobRequested], attempt: int, span: Span) -> None:
         job = event.data
         run = JobRun(
             job_id=job.job_id,
             tenant=job.tenant,
             run=job.run,
             source=self._source,
-            traceparent=child_traceparent(event.traceparent),
+            traceparent=span.traceparent,
         )
         state = self._desk.records.state(run.tenant, run.job_id)
         if state.state == "deleted":
@@ -165,7 +180,8 @@ class Processor:
             model=self._mattes.model,
         )
         with self._busy.share() as share:
-            work = _Attempt(event=event, run=run, content=content, share=share, alone=attempt > 1)
+            watch = Stopwatch(tracer=self._desk.tracer, parent=span.traceparent)
+            work = _Attempt(event=event, run=run, content=content, share=share, alone=attempt > 1, watch=watch)
             self._count_waiting(work)
             try:
                 outcome, settle = self._completed(work), self._desk.settlement.complete
@@ -177,7 +193,7 @@ class Processor:
                 self._desk.settlement.charge(run, outcome)
                 self._desk.removal.remove(run.tenant, run.job_id)
                 return
-            self._tell_observer(work, settle(run, outcome))
+            self._tell_observer(work, settle(run, outcome), span)
 
     def _count_waiting(self, work: _Attempt) -> None:
         for stage, seconds in work.job.timings.items():
@@ -201,16 +217,26 @@ class Processor:
             spent=self._spent(work),
         )
 
-    def _tell_observer(self, work: _Attempt, outcome: Outcome) -> None:
+    def _tell_observer(self, work: _Attempt, outcome: Outcome, span: Span) -> None:
         ended = Ended(work.job, told_result(outcome), work.watch.seconds, work.batch_size)
         fields = {"job_id": work.run.job_id, "tenant": work.run.tenant, "run": work.run.run, "lane": work.job.lane}
         code = ended.result.code if isinstance(ended.result, ResultFailed) else "completed"
+        span.set(outcome=code, batch_size=work.batch_size)
+        if not isinstance(ended.result, ResultFailed):
+            self._measure(ended.result, span, speculative=work.job.speculative)
         trace = {"traceparent": work.run.traceparent}
         _LOG.info("job_ended", extra=fields | trace | {"outcome": code, "stages": ended.stages})
         try:
             self._on_end(ended)
         except Exception:  # noqa: BLE001  # a failing observer never fails a job
             _LOG.exception("observer_failed", extra={"job_id": work.run.job_id})
+
+    def _measure(self, result: ResultCompleted, span: Span, *, speculative: bool) -> None:
+        cache = overall_cache(result.results)
+        span.set(cache=cache, cold_start=result.cold_start)
+        if not speculative:  # nobody waited for it
+            seconds = (result.completed_at - result.requested_at).total_seconds()
+            self._desk.measures.retrieved(cache, seconds, float(result.cost_usd))
 
     def _all_stored(self, work: _Attempt, found: Found) -> _Results | None:
         """The results of an attempt that died between its last result and `done.json`, or of another job."""

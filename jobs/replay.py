@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from events.errors import ConflictError, InvalidMessageError
-from events.trace import child_traceparent
 from jobs.dispatch import job_message
 from jobs.outcome import JobRun, told_result
 from jobs.records import JobRecords, Outcome
@@ -91,7 +90,7 @@ class Replay:
             tenant=job.tenant,
             run=number,
             source="replay",
-            traceparent=child_traceparent(wanted.traceparent),
+            traceparent=wanted.traceparent,
         )
         message = job_message(run, msgspec.structs.replace(job, run=number), at=self._clock())
         self._publisher.publish(message.topic, message.data.encode(), message.attributes)

@@ -28,6 +28,7 @@ from local import dead_letters, report
 from local.demo import run_demo
 from local.processes import ProcessError
 from local.pubsub_emulator import EmulatorMissingError
+from local.recipes import add_recipe_arguments, recipes_of
 from local.stack import ROOT, Network, Stack, StackInfo
 from local.status import show_status
 from local.submit import Submission, submit
@@ -63,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     weights = argparse.ArgumentParser(add_help=False)
     weights.add_argument("--weights", type=Path, help="a folder, manifest or file of weights (default: weights/)")
+    weights.add_argument(
+        "--precision", choices=("f32", "bf16", "f16"), default="f32", help="of InSPyReNet (default: f32)"
+    )
 
     up = commands.add_parser("up", parents=[weights], help="start everything, until Ctrl-C")
     up.add_argument("--state", type=Path, default=STATE, help="where objects, keys and logs are kept (default: .local)")
@@ -75,11 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
     send = commands.add_parser("submit", parents=[weights], help="photos to the running system, or to one of its own")
     send.add_argument("photos", nargs="+", type=Path, metavar="PHOTO")
-    send.add_argument("--effect", action="append", choices=("none", "black_white"), help="may be given several times")
-    send.add_argument("--background", metavar="#RRGGBB", help="a colour behind the subject (default: transparent)")
-    send.add_argument("--crop", type=int, metavar="PERCENT", help="crop to the subject, with this margin")
-    send.add_argument("--max-side", type=int, metavar="PX", help="longest side of the result")
-    send.add_argument("--format", choices=("png", "webp", "jpg", "mask"), default="png")
+    add_recipe_arguments(send)
     send.add_argument("--out", type=Path, default=Path("out"), help="folder for the results (default: out)")
     send.add_argument("--state", type=Path, default=STATE, help="where `up` keeps its state (default: .local)")
     send.set_defaults(run=_submit)
@@ -99,13 +99,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(options: argparse.Namespace) -> int:
-    network = Network.from_weights(options.weights)
+    network = Network.from_weights(options.weights, options.precision)
     if running(options.state) is not None:
         raise RuntimeError(f"it runs already (python -m local status); its state is in {options.state}")
-    with console.status("starting emulators, functions and worker"):
-        stack = Stack(options.state, network)
-        stack.__enter__()
-    with stack:
+    with ExitStack() as exits:
+        with console.status("starting emulators, functions and worker"):
+            stack = exits.enter_context(Stack(options.state, network))
+            stack.start_page()
         info = options.state / "stack.json"
         info.write_bytes(msgspec.json.encode(stack.info))
         try:
@@ -123,6 +123,7 @@ def _up(options: argparse.Namespace) -> int:
 def _announce(stack: Stack, state: Path) -> None:
     console.print(f"network  {stack.network} ({stack.model}) on the {stack.device}", highlight=False)
     for name, value in (
+        ("page", stack.page_url),
         ("API", stack.api_url),
         ("KEY", stack.api_key),
         ("worker", stack.worker_url),
@@ -136,7 +137,7 @@ def _announce(stack: Stack, state: Path) -> None:
 
 def _demo(options: argparse.Namespace) -> int:
     photos = options.photos or sorted(path for path in PHOTOS.iterdir() if path.suffix.lower() in _SUFFIXES)
-    network = Network.from_weights(options.weights)
+    network = Network.from_weights(options.weights, options.precision)
     with tempfile.TemporaryDirectory(prefix="cutout-demo-") as state, ExitStack() as exits:
         with console.status("starting emulators, functions and worker"):
             stack = exits.enter_context(Stack(Path(state), network))
@@ -144,21 +145,13 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _submit(options: argparse.Namespace) -> int:
-    recipe = {"format": options.format}
-    if options.background:
-        recipe["background"] = {"kind": "color", "color": options.background.lower()}
-    if options.crop is not None:
-        recipe["crop"] = {"margin": options.crop}
-    if options.max_side is not None:
-        recipe["max_side"] = options.max_side
-    recipes = [recipe | {"effect": effect} for effect in options.effect or ["none"]]
-    submission = Submission(photos=options.photos, recipes=recipes, out=options.out)
+    submission = Submission(photos=options.photos, recipes=recipes_of(options), out=options.out)
     info = running(options.state)
     if info is not None:
         return submit(submission, info.api_url, info.api_key)
     with ExitStack() as exits:
         with console.status("nothing runs yet: starting emulators, functions and worker"):
-            stack = exits.enter_context(Stack(options.state, Network.from_weights(options.weights)))
+            stack = exits.enter_context(Stack(options.state, Network.from_weights(options.weights, options.precision)))
         return submit(submission, stack.api_url, stack.api_key)
 
 

@@ -19,6 +19,7 @@ import msgspec
 from cloud.bigquery import bigquery_client
 from cloud.pubsub import GooglePublisher
 from cloud.storage import GoogleObjectStore
+from functions.rate_limit_settings import DEFAULT_LIMITS
 from gpu_worker.engines import model_id
 from gpu_worker.weights import find_weights
 from jobs.places import Buckets
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from gpu_worker.weights import Precision
+
 __all__ = ["Network", "Secrets", "Stack", "StackInfo"]
 
 ROOT: Final = Path(__file__).parent.parent
@@ -49,6 +52,11 @@ DATASET: Final = "cutout"
 _QUICK: Final = (timedelta(milliseconds=100), timedelta(seconds=1))
 _VCPUS: Final = os.cpu_count() or 1
 _GIB: Final = 8
+_ONE_CALLER: Final = {"address": "100000/minute", "tenant": "100000/minute"}
+"""Everybody has the same address here: demo, tests and benchmarks must not be held up."""
+_TELEMETRY: Final = frozenset(
+    {"TRACES", "METRICS", "TRACES_SAMPLE_RATIO", "OTEL_EXPORTER_OTLP_ENDPOINT", "METRICS_INTERVAL_SECONDS"}
+)
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,13 +91,22 @@ class Network:
     model: str
     module: str
     weights: Path | None
+    precision: Precision = "f32"
     device: str = "cpu"
 
     @classmethod
-    def from_weights(cls, explicit: Path | None = None) -> Self:
-        """Raises `WeightsError` where there are none, or not those that were asked for."""
-        weights = find_weights(explicit, ROOT / "weights", ROOT / "weights")
-        return cls(name=weights.name, model=model_id(weights), module="gpu_worker", weights=weights.path)
+    def from_weights(cls, explicit: Path | None = None, precision: Precision = "f32") -> Self:
+        """Raises `WeightsError` where there are none, or not those that were asked for, and `EngineUnavailableError`
+        where they can't compute in `precision`.
+        """
+        weights = find_weights(explicit, ROOT / "weights", ROOT / "weights", precision=precision)
+        return cls(
+            name=weights.name,
+            model=model_id(weights, precision),
+            module="gpu_worker",
+            weights=weights.path,
+            precision=precision,
+        )
 
     @classmethod
     def instant(cls, module: str = "local.instant_worker") -> Self:
@@ -115,7 +132,8 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
 class Stack:
     """Use as a context manager. `state` holds objects, keys and logs; it may be used again by a later stack.
 
-    `settings` are variables of the functions, besides those of the stack or in their place.
+    `settings` are variables of the functions, besides those of the stack or in their place; the worker gets those of
+    traces and metrics too.
     """
 
     tenant: Final = "demo"
@@ -193,6 +211,10 @@ class Stack:
             self._supervisor.stop(self._worker)
             self._worker = None
 
+    def start_page(self) -> None:
+        """Start the demo shop at `page_url`."""
+        self._supervisor.start(self._page_program())
+
     def worker_environ(self) -> dict[str, str]:
         """The worker's settings, for tests that start one of their own on the worker's port."""
         return {
@@ -202,10 +224,12 @@ class Stack:
             "PORT": self.worker_url.rpartition(":")[2],
             "DEVICE": self._network.device,
             "WEIGHTS": str(self._network.weights or ""),
+            "PRECISION": self._network.precision,
             "CONCURRENCY": "2",
             "INSTANCE_VCPUS": str(_VCPUS),
             "INSTANCE_GIB": str(_GIB),
             "INSTANCE_GPUS": "0",
+            **{name: value for name, value in self._settings.items() if name in _TELEMETRY},
         }
 
     def check(self) -> None:
@@ -218,9 +242,10 @@ class Stack:
         self._keys = keys
         self.api_key, self.other_api_key = keys.api_key, keys.other_api_key
         self._supervisor = self._stack.enter_context(Supervisor(self.state / "logs"))
-        pubsub, storage, worker, api, events, bigquery = free_ports(6)
+        pubsub, storage, worker, api, events, bigquery, page = free_ports(7)
         self.pubsub = os.environ.get("PUBSUB_EMULATOR_HOST") or f"{LOOPBACK}:{pubsub}"
         self.worker_url, self.api_url, self.events_url = (f"http://{LOOPBACK}:{port}" for port in (worker, api, events))
+        self.page_url = f"http://{LOOPBACK}:{page}"
         warehouse = BigQueryEmulator(port=bigquery, data=self.state / "bigquery", project=self.project)
         self.bigquery_url = warehouse.url
         starting = [self._supervisor.launch(warehouse.program())]
@@ -284,6 +309,20 @@ class Stack:
             ready_seconds=120.0,
         )
 
+    def _page_program(self) -> Program:
+        return Program(
+            name="page",
+            command=(sys.executable, "-m", "local.page", "--port", self.page_url.rpartition(":")[2]),
+            environ={
+                **self._common_environ(),
+                "API_URL": self.api_url,
+                "API_KEY": self.api_key,
+                "STORAGE_URL": self.storage_url,
+            },
+            cwd=ROOT,
+            ready=http_answers(f"{self.page_url}/healthz"),
+        )
+
     def _functions_program(self, name: str, port: int) -> Program:
         command = (sys.executable, "-m", "gunicorn", "--bind", f"{LOOPBACK}:{port}", "--worker-class", "gthread")
         return Program(
@@ -313,7 +352,7 @@ class Stack:
 
     def _functions_environ(self) -> dict[str, str]:
         tenants = [
-            {"name": name, "key_sha256": [_sha256(key)], "origins": [self.api_url], "daily_cap_usd": "5"}
+            {"name": name, "key_sha256": [_sha256(key)], "origins": [self.api_url, self.page_url], "daily_cap_usd": "5"}
             for name, key in ((self.tenant, self.api_key), (self.other_tenant, self.other_api_key))
         ]
         return {
@@ -327,6 +366,8 @@ class Stack:
             "DATASET": DATASET,
             "WEBHOOK_LOOPBACK": "true",
             "WEBHOOK_FIRST_PAUSE_SECONDS": str(self._backoff[0].total_seconds()),
+            "BREAKER_PAUSE_SECONDS": "1",
+            "RATE_LIMITS": msgspec.json.encode(dict.fromkeys(DEFAULT_LIMITS, _ONE_CALLER)).decode(),
             **self._settings,
         }
 

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Submission", "submit"]
 
+_UNNAMED: Final = {None, "none", "png", "webp", "jpg", "avif"}
 _PATIENCE: Final = 600.0
 _AT_ONCE: Final = 4
+_EXTENSIONS: Final = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg", "image/avif": "avif"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +72,10 @@ def _one(storefront: Storefront, photo: Path, submission: Submission) -> str:
 def _write(storefront: Storefront, photo: Path, result: dict[str, Any], out: Path) -> str:
     """Named after the photo and what differs; written beside and renamed, so that a file is whole or not there."""
     recipe = result["recipe"]
-    parts = [photo.stem, *(value for name in ("effect", "format") if _differs(value := recipe.get(name)))]
-    extension = {"image/png": "png", "image/webp": "webp", "image/jpeg": "jpg"}[result["content_type"]]
+    parts = [photo.stem, *(value for name in ("effect", "format") if (value := recipe.get(name)) not in _UNNAMED)]
+    extension = _EXTENSIONS[result["content_type"]]
     path = out / f"{'-'.join(parts)}.{extension}"
     unfinished = path.with_suffix(f".{extension}.part")
     unfinished.write_bytes(storefront.download(result["url"]))
     unfinished.replace(path)
     return path.name
-
-
-def _differs(value: str | None) -> bool:
-    return value in {"black_white", "mask"}

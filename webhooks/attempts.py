@@ -13,7 +13,6 @@ import msgspec
 from events.envelope import Event
 from events.ids import event_id
 from events.messages import DeliveryRequested
-from events.trace import child_traceparent
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,7 +38,7 @@ def first_attempt(
         source="//cutout/notify",
         subject=result.subject,
         time=now,
-        traceparent=child_traceparent(result.traceparent),
+        traceparent=result.traceparent,
         data=DeliveryRequested(
             delivery_id=delivery_id, receiver=receiver, occurred_at=result.time, notice=notice, attempt=1
         ),
@@ -58,7 +57,6 @@ def next_attempt(failed: Event[DeliveryRequested], *, now: datetime) -> Event[De
         id=_attempt_id(delivery.delivery_id, delivery.attempt),
         source="//cutout/deliver",
         time=now,
-        traceparent=child_traceparent(failed.traceparent),
         data=delivery,
     )
 

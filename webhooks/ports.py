@@ -11,12 +11,16 @@ __all__ = ["Answer", "Post", "Sender"]
 
 
 class Post(NamedTuple):
-    """One request. `receiver` is `TENANT/NAME`: the same for all deliveries to one receiver, and fit for logs."""
+    """One request. `receiver` is `TENANT/NAME`: the same for all deliveries to one receiver, and fit for logs.
+
+    `last` says that the delivery is given up unless this one succeeds.
+    """
 
     receiver: str
     url: str
     headers: Mapping[str, str]
     body: bytes
+    last: bool = False
 
 
 class Answer(NamedTuple):
@@ -27,7 +31,10 @@ class Answer(NamedTuple):
 
 
 class Sender(Protocol):
-    """Every outbound call passes here, so whatever watches over receivers, such as a circuit breaker, wraps it."""
+    """Every outbound call passes here, so whatever watches over receivers wraps it, as the circuit breaker does."""
 
     def send(self, post: Post) -> Answer:
-        """One POST, whatever the answer's status. Raises `UnreachableError` and `ForbiddenTargetError`."""
+        """One POST, whatever the answer's status.
+
+        Raises `UnreachableError`, and `ForbiddenTargetError` or `CircuitOpenError` where nothing was sent.
+        """

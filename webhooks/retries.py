@@ -20,11 +20,15 @@ _MOST_DOUBLINGS: Final = 32
 
 
 class Tried(NamedTuple):
-    """What came of an attempt: a status, or a problem with one word."""
+    """What came of an attempt: a status, or a problem with one word.
+
+    One that was `spared` was not made at all, since the receiver is left alone for a while.
+    """
 
     status: int | None = None
     problem: str | None = None
     retry_after: str | None = None
+    spared: bool = False
 
     @property
     def told(self) -> bool:
@@ -53,6 +57,10 @@ class RetryPolicy:
     longest: timedelta = timedelta(hours=4)
     window: timedelta = timedelta(hours=24)
 
+    def end(self, delivery: DeliveryRequested, *, now: datetime) -> datetime:
+        """From when on an attempt is the last one."""
+        return (delivery.first_attempt_at or now) + self.window
+
     def pause(self, delivery_id: str, attempt: int) -> timedelta:
         """After that attempt (from 1): between half and all of the doubled pause.
 
@@ -65,16 +73,19 @@ class RetryPolicy:
 
 
 def next_step(delivery: DeliveryRequested, tried: Tried, policy: RetryPolicy, *, now: datetime) -> Step:
-    """A receiver's `Retry-After` can make a pause longer than the policy's, up to the policy's longest."""
+    """A receiver's `Retry-After` can make a pause longer than the policy's, up to the policy's longest.
+
+    No delivery expires by an attempt that was not made.
+    """
     if tried.told:
         return Step("delivered")
     if tried.final:
         return Step("rejected")
-    end = (delivery.first_attempt_at or now) + policy.window
-    if now >= end:
+    end = policy.end(delivery, now=now)
+    if now >= end and not tried.spared:
         return Step("expired")
     asked = min(retry_after(tried.retry_after, now=now), policy.longest)
-    return Step("parked", min(now + max(policy.pause(delivery.delivery_id, delivery.attempt), asked), end))
+    return Step("parked", min(now + max(policy.pause(delivery.delivery_id, delivery.attempt), asked), max(end, now)))
 
 
 def retry_after(header: str | None, *, now: datetime) -> timedelta:

@@ -1,4 +1,5 @@
-"""The pieces of this project in one script: decode, network, foreground, PNG. Argument: the weights' manifest.
+"""The pieces of this project in one script: decode, network, foreground, PNG. Arguments: the weights' manifest, and
+the precision.
 
 What a job of the worker does besides (storage, records, events, the stored matte) is in none of the peers, and is
 measured with the worker's process instead.
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from bench.contenders.lines import Stages
+    from gpu_worker.weights import Precision
 
 
 class Cutout:
     """A `Cutter`."""
 
-    def __init__(self, manifest: str) -> None:
-        self._engine = load_engine(Weights.read(Path(manifest)), device="cpu")
+    def __init__(self, manifest: str, precision: Precision) -> None:
+        self._engine = load_engine(Weights.read(Path(manifest)), device="cpu", precision=precision)
         self._matte: NDArray[np.float32] = np.zeros((1, 1), np.float32)
 
     def cut(self, photo: bytes, stages: Stages) -> bytes:
@@ -50,4 +52,4 @@ class Cutout:
 
 
 if __name__ == "__main__":
-    answer(lambda: Cutout(*sys.argv[1:]))
+    answer(lambda: Cutout(*sys.argv[1:]))  # type: ignore[arg-type]  # the engine checks the precision

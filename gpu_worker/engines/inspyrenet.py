@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from gpu_worker.engines.base import BatchTooLargeError, EngineUnavailableError, NetworkFailedError
 from gpu_worker.engines.models import model_id
-from gpu_worker.inspyrenet import load_network
+from gpu_worker.inspyrenet.lean import DTYPES, LeanNetwork, cast, layers_for, read_packed
+from gpu_worker.weights import WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,24 +19,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gpu_worker.engines.models import InSPyReNetModel
-    from gpu_worker.weights import Weights
+    from gpu_worker.weights import Precision, Weights
 
-__all__ = ["InSPyReNetEngine"]
+__all__ = ["InSPyReNetEngine", "demand_device"]
 
 
 class InSPyReNetEngine:
-    """An `Engine`. float32 throughout, on the GPU too; sets the process's number of torch threads if told."""
+    """An `Engine`. Computes in `precision` throughout; sets the process's number of torch threads if told."""
 
-    def __init__(self, weights: Weights, model: InSPyReNetModel, *, device: str, threads: int | None = None) -> None:
-        _demand(device)
+    def __init__(
+        self,
+        weights: Weights,
+        model: InSPyReNetModel,
+        *,
+        device: str,
+        precision: Precision = "f32",
+        threads: int | None = None,
+    ) -> None:
+        demand_device(device)
         if threads is not None:
             torch.set_num_threads(threads)
         self.name = weights.name
-        self.model = model_id(weights)
+        self.model = model_id(weights, precision)
         self.device = device
         self.largest_batch = model.largest_batch if device == "cuda" else 1
         self._preprocessing = model.preprocessing
-        self._network = load_network(weights.path, model.preprocessing.side).to(device)
+        self._network = _network(weights, precision, device, model.preprocessing.side)
 
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._preprocessing.apply(rgb)
@@ -68,7 +77,20 @@ class InSPyReNetEngine:
         return alpha
 
 
-def _demand(device: str) -> None:
+def _network(weights: Weights, precision: Precision, device: str, side: int) -> LeanNetwork:
+    header, tensors = read_packed(weights.path)
+    if (header.model, header.precision) != (weights.name, weights.precision):
+        raise WeightsError(
+            f"{weights.path}: {header.model} in {header.precision}, but its manifest says {weights.name} in "
+            f"{weights.precision}",
+            path=str(weights.path),
+        )
+    dtype = DTYPES[precision]
+    on_device = {name: tensor.to(device) for name, tensor in cast(tensors, dtype).items()}
+    return LeanNetwork(on_device, side, layers_for(device, dtype))
+
+
+def demand_device(device: str) -> None:
     """Raise `EngineUnavailableError` unless torch can run there, and keep the GPU's convolutions in float32."""
     if device not in {"cpu", "cuda"}:
         raise EngineUnavailableError(f"device is cpu or cuda, not {device!r}", device=device)

@@ -15,11 +15,9 @@ from gpu_worker.engines.preprocessing import Preprocessing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gpu_worker.weights import Weights
+    from gpu_worker.weights import Precision, Weights
 
-__all__ = ["MODELS", "InSPyReNetModel", "OnnxModel", "model_id", "model_of"]
-
-PRECISION: Final = "f32"
+__all__ = ["MODELS", "InSPyReNetModel", "OnnxModel", "model_id", "model_of", "precisions_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +27,7 @@ class InSPyReNetModel:
     version: int
     preprocessing: Preprocessing
     largest_batch: int
+    precisions: tuple[Precision, ...] = ("f32", "bf16", "f16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +42,7 @@ class OnnxModel:
     input: str
     output: str
     stretched: bool
+    precisions: tuple[Precision, ...] = ("f32",)
 
 
 def _imagenet(side: int) -> Preprocessing:
@@ -75,9 +75,22 @@ def model_of(weights: Weights) -> InSPyReNetModel | OnnxModel:
         ) from None
 
 
-def model_id(weights: Weights) -> str:
+def precisions_of(weights: Weights) -> tuple[Precision, ...]:
+    """What a network can compute in with these weights: float32 can be rounded, and what was rounded stays so."""
+    return model_of(weights).precisions if weights.precision == "f32" else (weights.precision,)
+
+
+def model_id(weights: Weights, precision: Precision = "f32") -> str:
     """Part of the names of mattes and results, so that nothing computed otherwise is ever taken for theirs.
 
-    `NAME-DIGEST-PRECISION-pVERSION`, of `[a-z0-9-]`; DIGEST is the first 12 hex digits of the weights' SHA-256.
+    `NAME-DIGEST-PRECISION-pVERSION`, of `[a-z0-9-]`; DIGEST is the first 12 hex digits of the weights' SHA-256, and
+    `precision` is what the network computes in. Raises `EngineUnavailableError` where it can't with these weights.
     """
-    return f"{weights.name}-{weights.sha256[:12]}-{PRECISION}-p{model_of(weights).version}"
+    possible = precisions_of(weights)
+    if precision not in possible:
+        raise EngineUnavailableError(
+            f"{weights.path}, in {weights.precision}, computes in {' or '.join(possible)}, not in {precision}",
+            path=str(weights.path),
+            precision=precision,
+        )
+    return f"{weights.name}-{weights.sha256[:12]}-{precision}-p{model_of(weights).version}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from gpu_worker.engines.models import OnnxModel
-    from gpu_worker.weights import Weights
+    from gpu_worker.weights import Precision, Weights
 
 __all__ = ["OnnxEngine"]
 
@@ -32,9 +32,17 @@ class OnnxEngine:
 
     largest_batch = 1
 
-    def __init__(self, weights: Weights, model: OnnxModel, *, device: str, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        weights: Weights,
+        model: OnnxModel,
+        *,
+        device: str,
+        precision: Precision = "f32",
+        threads: int | None = None,
+    ) -> None:
         self.name = weights.name
-        self.model = model_id(weights)
+        self.model = model_id(weights, precision)
         self.device = device
         self._declared = model
         self._session = _start(weights, device, threads)

@@ -4,7 +4,7 @@ arXiv:2103.14030), for inference.
 The tensors' names and shapes are those of the official checkpoints, so these load strictly.
 """
 
-from gpu_worker.inspyrenet.checkpoint import convert, load_network, network_of
+from gpu_worker.inspyrenet.checkpoint import network_of, read_checkpoint
 from gpu_worker.inspyrenet.network import InSPyReNet
 
-__all__ = ["InSPyReNet", "convert", "load_network", "network_of"]
+__all__ = ["InSPyReNet", "network_of", "read_checkpoint"]

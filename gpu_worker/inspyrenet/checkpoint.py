@@ -1,4 +1,4 @@
-"""Checkpoints of InSPyReNet: official ones converted to safetensors, and safetensors loaded strictly."""
+"""Checkpoints of InSPyReNet, read without running what is in them and loaded strictly."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import pickle
 from typing import TYPE_CHECKING, Final
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from gpu_worker.inspyrenet.network import InSPyReNet
-from gpu_worker.weights import WeightsError
+from gpu_worker.weights.errors import WeightsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,33 +17,24 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["convert", "load_network", "network_of"]
+__all__ = ["network_of", "read_checkpoint"]
 
 _SHOWN: Final = 5
 """Problems named in an error; the rest is counted."""
 
 
-def convert(checkpoint: Path, target: Path) -> None:
-    """Write the tensors of a PyTorch checkpoint, a flat dict of tensors, to `target` as safetensors.
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """The tensors of a PyTorch checkpoint, which is a flat dict of tensors, on the CPU.
 
     Nothing in the checkpoint is executed. Raises `WeightsError` where it holds anything else.
     """
     try:
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise WeightsError(f"{checkpoint}: not a checkpoint of PyTorch: {error}", path=str(checkpoint)) from error
+        raise WeightsError(f"{path}: not a checkpoint of PyTorch: {error}", path=str(path)) from error
     if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
-        raise WeightsError(f"{checkpoint}: not a flat dict of tensors", path=str(checkpoint))
-    save_file({name: tensor.contiguous() for name, tensor in state.items()}, target)
-
-
-def load_network(path: Path, base_size: int) -> InSPyReNet:
-    """The network with the weights of a safetensors file, on the CPU, as `network_of` checks them."""
-    try:
-        state = load_file(path)
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: not a safetensors file: {error}", path=str(path)) from error
-    return network_of(state, base_size)
+        raise WeightsError(f"{path}: not a flat dict of tensors", path=str(path))
+    return state
 
 
 def network_of(state: Mapping[str, Tensor], base_size: int) -> InSPyReNet:

@@ -6,13 +6,16 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 
-from gpu_worker import weights
 from gpu_worker.engines import BatchTooLargeError, NetworkFailedError, load_engine
-from gpu_worker.weights import Checkpoint, Weights, fetch_checkpoint
+from gpu_worker.weights import Weights, WeightsError
+from gpu_worker.weights.digests import digest_of
+from gpu_worker.weights.fetching import fetch_checkpoint
+from gpu_worker.weights.official import Checkpoint
 from tests.parity.photos import photo
 from tests.parity.reference import reference_remover
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def fetched(checkpoint: Path) -> Iterator[Weights]:
     """The checkpoint as `python -m gpu_worker.weights fetch` leaves it."""
-    md5 = weights._digest(checkpoint, "md5")
+    md5 = digest_of(checkpoint, "md5")
     with tempfile.TemporaryDirectory() as folder:
         yield fetch_checkpoint(
             Checkpoint("inspyrenet-fast", "https://example.invalid/checkpoint.pth", md5),
@@ -101,3 +104,17 @@ def test_a_batch_that_does_not_fit_into_memory_says_so(engine: Engine, monkeypat
     monkeypatch.setattr(engine, "_network", network)
     with pytest.raises(BatchTooLargeError, match="no memory for 1 images"):
         engine.infer([np.zeros((3, 384, 384), np.float32)])
+
+
+def test_the_same_weights_serve_another_precision_under_another_name(fetched: Weights) -> None:
+    engine = load_engine(fetched, device="cpu", precision="bf16")
+    assert engine.model == f"inspyrenet-fast-{fetched.sha256[:12]}-bf16-p1"
+    (matte,) = engine.infer([engine.prepare(np.asarray(photo("coffee")))])
+    assert matte.dtype == np.float32
+    assert np.isfinite(matte).all()
+
+
+def test_a_file_of_another_model_than_its_manifest_says_is_refused(fetched: Weights) -> None:
+    manifest = msgspec.structs.replace(fetched.manifest, name="inspyrenet-base")
+    with pytest.raises(WeightsError, match="inspyrenet-fast in f32, but its manifest says inspyrenet-base in f32"):
+        load_engine(Weights(manifest, fetched.path), device="cpu")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import torch
 
-from gpu_worker.inspyrenet import convert, load_network, network_of
+from gpu_worker.inspyrenet import network_of, read_checkpoint
 from gpu_worker.weights import WeightsError
 
 if TYPE_CHECKING:
@@ -34,11 +34,8 @@ def test_the_tensors_are_the_originals_by_name_shape_and_type(original: Any, sta
     assert len(state) == 1625
 
 
-def test_a_converted_checkpoint_loads_with_its_values(checkpoint: Path, state: State, tmp_path: Path) -> None:
-    converted = tmp_path / "converted.safetensors"
-    convert(checkpoint, converted)
-    loaded = load_network(converted, 384).state_dict()
-    converted.unlink()
+def test_a_checkpoint_loads_with_its_values(checkpoint: Path, state: State) -> None:
+    loaded = network_of(read_checkpoint(checkpoint), 384).state_dict()
     assert all(torch.equal(loaded[name], tensor) for name, tensor in state.items())
 
 
@@ -106,10 +103,3 @@ def test_an_error_names_the_first_problems_and_counts_the_rest() -> None:
     with pytest.raises(WeightsError, match=r"is missing; and 1620 more$") as caught:
         network_of({}, 384)
     assert len(caught.value.data["problems"]) == 1625  # type: ignore[arg-type]  # data holds objects
-
-
-def test_a_file_of_something_else_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "weights.safetensors"
-    path.write_bytes(b"something else")
-    with pytest.raises(WeightsError, match=r"weights\.safetensors: not a safetensors file"):
-        load_network(path, 384)

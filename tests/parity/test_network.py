@@ -12,7 +12,7 @@ from gpu_worker.inspyrenet import network_of
 from tests.parity.photos import as_inputs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from torch import Tensor
 
@@ -75,10 +75,9 @@ def test_batches_of_other_sizes_have_the_mattes_of_their_images_alone(exact: Any
     _demand_equal(ours_exact(images), _one_by_one(exact, images), within=1e-11)
 
 
-def test_at_1024_px_the_mattes_are_the_originals(calibrated: Callable[[int], Any]) -> None:
-    original = calibrated(1024)
-    image = as_inputs(["astronaut"], 1024, 1024)
-    _demand_equal(network_of(original.state_dict(), 1024)(image), original(image), within=6e-4)
+def test_at_1024_px_the_mattes_are_the_originals(at_1024: tuple[dict[str, Tensor], Tensor, Tensor]) -> None:
+    weights, image, matte = at_1024
+    _demand_equal(network_of(weights, 1024)(image), matte, within=6e-4)
 
 
 def test_every_parameter_bears_on_the_mattes_compared(exact: Any) -> None:

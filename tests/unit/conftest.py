@@ -10,9 +10,12 @@ from hypothesis import settings
 _CLOUD: Final = (
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_CLOUD_PROJECT",
+    "K_REVISION",
     "K_SERVICE",
+    "METRICS",
     "PUBSUB_EMULATOR_HOST",
     "STORAGE_EMULATOR_HOST",
+    "TRACES",
 )
 
 settings.register_profile("unit", max_examples=50, deadline=None, database=None)

@@ -26,6 +26,7 @@ from jobs.meter import Meter
 from jobs.outcome import JobRun
 from jobs.places import Buckets
 from jobs.processing import Processor
+from jobs.telemetry import UNMEASURED, UNTRACED
 from tests.fakes import FakePublisher, FakeSigner, FakeStore, Faults, InstantMattes, SettableClock
 from tests.unit.examples import MODEL, TENANT, TRACEPARENT
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from events.envelope import Event
     from events.messages import Cache
-    from jobs.ports import ObjectStat
+    from jobs.ports import Measures, ObjectStat, Tracer
     from jobs.processing import Ended, MatteSource
 
 __all__ = ["BUCKETS", "GPU", "RECIPES", "SECRET", "Job", "Scene", "photo"]
@@ -71,13 +72,21 @@ class Job(NamedTuple):
 
 
 class Scene:
-    def __init__(self) -> None:
+    def __init__(self, *, tracer: Tracer = UNTRACED, measures: Measures = UNMEASURED) -> None:
         self.faults = Faults()
         self.store = FakeStore(self.faults)
         self.publisher = FakePublisher(self.faults)
         self.signer = FakeSigner()
         self.clock = SettableClock()
-        self.desk = JobDesk.over(self.store, self.publisher, BUCKETS, secret=SECRET, clock=self.clock)
+        self.desk = JobDesk.over(
+            self.store,
+            self.publisher,
+            BUCKETS,
+            secret=SECRET,
+            clock=self.clock,
+            tracer=tracer,
+            measures=measures,
+        )
         self.dispatch = Dispatch(self.desk, model=MODEL)
         self.meter = Meter(FUNCTION)
         self.jobs: list[Job] = []

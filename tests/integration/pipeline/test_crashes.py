@@ -84,7 +84,7 @@ class MortalWorkers:
 
 @contextmanager
 def costs_of(stack: Stack) -> Iterator[Any]:
-    """Reads every cost event from now on, by job."""
+    """Reads every cost event from now on, by job, until it has so many that differ."""
     channel = grpc.insecure_channel(stack.pubsub)
     client = SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))
     name = f"projects/{stack.project}/subscriptions/costs-of-crashes"
@@ -95,7 +95,7 @@ def costs_of(stack: Stack) -> Iterator[Any]:
         deadline = time.monotonic() + PATIENCE
         while True:
             of_job = [event for event in heard if event.data.job_id == job_id and event.data.kind == "cpu"]
-            if len(of_job) >= at_least:
+            if len({event.id for event in of_job}) >= at_least:
                 return of_job
             assert time.monotonic() < deadline, f"only {of_job}"
             received = client.pull(subscription=name, max_messages=100).received_messages

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 OLD, NEW = secret(1), secret(2)
 ANSWER_SECONDS: Final = 2.0
 """How long a receiver has to answer."""
+BREAKER_FAILURES: Final = 20
+"""In a row. More than the others give any reason for, but for the one that is down."""
 FORBIDDEN: Final = {
     "metadata": "https://169.254.169.254/latest/meta-data",
     "metadata-plain": "http://169.254.169.254/computeMetadata/v1/",
@@ -33,7 +35,10 @@ FORBIDDEN: Final = {
 
 
 class Receivers(NamedTuple):
-    """`shaky` fails three times, `hanging` answers when `released`, `rotated` knows a secret that others succeed."""
+    """`shaky` fails three times, `hanging` answers when `released`, `rotated` knows a secret that others succeed.
+
+    `down` fails until it is `repaired`; it belongs to the other tenant.
+    """
 
     steady: Receiver
     shaky: Receiver
@@ -43,11 +48,13 @@ class Receivers(NamedTuple):
     inner: Receiver
     gone: Receiver
     released: threading.Event
+    down: Receiver
+    repaired: threading.Event
 
 
 @pytest.fixture(scope="session")
 def receivers() -> Iterator[Receivers]:
-    released = threading.Event()
+    released, repaired = threading.Event(), threading.Event()
 
     def when_released(_attempt: int) -> Reply:
         released.wait(120)
@@ -72,6 +79,8 @@ def receivers() -> Iterator[Receivers]:
             inner=inner,
             gone=start(Receiver(known_secret=NEW, reply=lambda _: Reply(410))),
             released=released,
+            down=start(Receiver(known_secret=NEW, reply=lambda _: Reply(200 if repaired.is_set() else 503))),
+            repaired=repaired,
         )
 
 
@@ -85,11 +94,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory, receivers: Receivers) -> Ite
         ],
         Stack.other_tenant: [{"name": name, "url": url, "secrets": [NEW]} for name, url in FORBIDDEN.items()],
     }
+    webhooks[Stack.other_tenant].append({"name": "down", "url": receivers.down.url, "secrets": [NEW]})
     webhooks[Stack.tenant].append({"name": "rotated", "url": receivers.rotated.url, "secrets": [OLD, NEW]})
     settings = {
         "WEBHOOKS": msgspec.json.encode(webhooks).decode(),
         "WEBHOOK_TIMEOUT_SECONDS": str(ANSWER_SECONDS),
         "WEBHOOK_LONGEST_PAUSE_SECONDS": "1",
+        "BREAKER_FAILURES": str(BREAKER_FAILURES),
     }
     with Stack.instant(tmp_path_factory.mktemp("stack"), settings) as running:
         yield running

@@ -20,7 +20,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from events.envelope import Outgoing, decode
 from events.messages import DeliveryRequested
-from tests.integration.webhooks.conftest import ANSWER_SECONDS, FORBIDDEN, NEW, OLD
+from tests.integration.webhooks.conftest import ANSWER_SECONDS, BREAKER_FAILURES, FORBIDDEN, NEW, OLD
 from webhooks.errors import ForbiddenTargetError
 from webhooks.parking import Parking
 from webhooks.ports import Post
@@ -203,7 +203,7 @@ def test_no_address_that_is_not_public_is_called(
     job = other_storefront.upload(next(photos), "image/jpeg", [{}])
     reasons = until(lambda: dead_letters(job.job_id), lambda found: len(found) == len(FORBIDDEN))
     assert reasons == dict.fromkeys(FORBIDDEN, "rejected: forbidden")
-    lines = attempts(stack, job.job_id)
+    lines = [line for line in attempts(stack, job.job_id) if not line["receiver"].endswith("/down")]
     assert {line["problem"] for line in lines} == {"forbidden"}
     assert all(line["seconds"] < 1 for line in lines)
 
@@ -237,3 +237,31 @@ def test_a_failed_job_is_told_too(storefront: Storefront, receivers: Receivers) 
     [told] = receivers.steady.wait_for(job.job_id)
     assert told.body["type"] == "cutout.result.failed.v1"
     assert told.body["data"]["code"] == "unsupported_format"
+
+
+def test_a_receiver_that_is_down_is_left_alone_and_told_of_everything_once_it_is_back(
+    stack: Stack, other_storefront: Storefront, receivers: Receivers, photos: Iterator[bytes]
+) -> None:
+    """The circuit opens after some failures in a row, spares the receiver all but one call a second, and closes."""
+    circuit = f"webhook:{stack.other_tenant}/down"
+    jobs = [other_storefront.upload(next(photos), "image/jpeg", [{}]) for _ in range(4)]
+
+    def changes() -> list[str]:
+        log = (stack.state / "logs" / "functions-events.log").read_text()
+        lines = [json.loads(line) for line in log.splitlines() if '"circuit_changed"' in line]
+        return [line["state"] for line in lines if line["circuit"] == circuit]
+
+    def of_down() -> list[list[dict[str, Any]]]:
+        return [[line for line in attempts(stack, job.job_id) if line["receiver"].endswith("/down")] for job in jobs]
+
+    until(changes, lambda states: states[:3] == ["open", "half_open", "open"])
+    until(of_down, lambda lines: any(line["problem"] == "circuit_open" for each in lines for line in each))
+    assert receivers.down.requests >= BREAKER_FAILURES
+    receivers.repaired.set()
+    told = until(of_down, lambda lines: all(each[-1]["outcome"] == "delivered" for each in lines))
+    for lines in told:
+        assert {line["outcome"] for line in lines[:-1]} == {"parked"}
+        assert [line["attempt"] for line in lines] == list(range(1, len(lines) + 1))
+    spared = [line for lines in told for line in lines if line["problem"] == "circuit_open"]
+    assert all(line["status"] is None and line["seconds"] < 1 for line in spared)
+    assert changes()[-1] == "closed"

@@ -15,6 +15,7 @@ from alerts.mitigator import Mitigator
 from alerts.ports import Answer, Revision, RunService, Target
 from alerts.receivers import Messenger, SlackApp, SlackWebhook, Webhook
 from alerts.rules import CapInstances, PauseWarming, Rollback
+from cloud.breaker import Breakers
 from events.errors import ConflictError
 from jobs.claims import Claims
 from jobs.flags import Flags
@@ -168,6 +169,7 @@ class Office:
             CapInstances(policy="daily spend", service="gpu-worker", instances=1),
         )
         self.dry_run = False
+        self.breakers = Breakers(clock=lambda: self.clock().timestamp())
 
     def mitigator(self) -> Mitigator:
         return Mitigator(lambda: self.run, self.flags, self.clock, region="europe-west4", dry_run=self.dry_run)
@@ -179,7 +181,7 @@ class Office:
             self.clock,
             Claims(self.store, BUCKET, self.clock),
             self.mitigator(),
-            Messenger(self.poster),
+            Messenger(self.poster, self.breakers),
             receivers=self.receivers,
             rules=self.rules,
             pages=Pages(runbook="https://runbooks.example/", dashboard="https://dashboards.example/cutout"),

@@ -192,6 +192,29 @@ class TestManyAtOnce:
         assert (len(office.poster.posted), office.run.changes) == (2, ["r2=100"])
 
 
+class TestAReceiverThatKeepsFailing:
+    def test_is_left_alone_for_a_while_and_told_in_the_end(self, office: Office) -> None:
+        office.poster.answers[HOOK.url] = failing
+        for attempt in range(5):
+            with pytest.raises(TransientError, match="answered 503"):
+                office.alert("firing", message_id=str(attempt))
+        del office.poster.answers[HOOK.url]
+        with pytest.raises(TransientError, match="alert:hook failed too often"):
+            office.alert("firing")
+        assert office.poster.to(HOOK) == []
+        office.clock.advance(30)
+        office.alert("firing")
+        assert len(office.poster.to(HOOK)) == 1
+
+    def test_keeps_nobody_else_from_hearing_of_an_incident(self, office: Office) -> None:
+        office.poster.answers[HOOK.url] = failing
+        for attempt in range(6):
+            with pytest.raises(TransientError):
+                office.alert("firing", incident_id=f"0.{attempt}")
+        assert len(office.poster.to(APP)) == 6
+        assert office.breakers.states() == {"alert:app": "closed", "alert:hook": "open"}
+
+
 class TestCrashes:
     def test_a_crash_at_any_step_leaves_nothing_untold_and_nothing_done_twice(self) -> None:
         """A message is posted twice only where the process died between the post and its record."""

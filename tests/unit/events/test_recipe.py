@@ -1,37 +1,34 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, get_args
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.errors import UnsupportedRecipeError
-from events.recipe import RENDERER_VERSION, Color, Crop, Effect, Format, Recipe
+from events.errors import InvalidMessageError, UnsupportedRecipeError
+from events.recipe import (
+    MAX_RECIPES,
+    RENDERER_VERSION,
+    Blur,
+    Color,
+    Crop,
+    Effect,
+    Format,
+    Gradient,
+    Outline,
+    Position,
+    Recipe,
+    Shadow,
+)
 from events.validation import decode_json
 from tests.unit.examples import RECIPE
+from tests.unit.recipes import recipes
 
 if TYPE_CHECKING:
     from random import Random
-
-colors: Final = st.integers(0, 0xFFFFFF).map(lambda value: Color(color=f"#{value:06x}"))
-crops: Final = st.integers(0, 100).map(lambda margin: Crop(margin=margin))
-
-
-@st.composite
-def recipes(draw: st.DrawFn) -> Recipe:
-    image_format = draw(st.sampled_from(get_args(Format)))
-    background = draw(colors if image_format == "jpg" else st.none() | colors)
-    masked = image_format == "mask"
-    return Recipe(
-        effect="none" if masked else draw(st.sampled_from(get_args(Effect))),
-        background=None if masked else background,
-        crop=draw(st.none() | crops),
-        format=image_format,
-        max_side=draw(st.none() | st.integers(16, 16384)),
-    )
 
 
 @given(recipes())
@@ -66,6 +63,33 @@ def test_different_recipes_have_different_digests(one: Recipe, other: Recipe) ->
             "d44ca628726bc94eec497db1bab13fa7",
         ),
         (Recipe(crop=Crop()), b'{"crop":{}}', "124b9ce81f44601fb9b7e9cd59672198"),
+        (Recipe(format="mask", max_side=64), b'{"format":"mask","max_side":64}', "161f8d2cfe374a1df71780b3a821822a"),
+        (
+            Recipe(format="webp", crop=Crop(margin=5), max_side=800),
+            b'{"crop":{"margin":5},"format":"webp","max_side":800}',
+            "ba8904c9dbfb6cef10cfc46ac05468b3",
+        ),
+        (
+            Recipe(
+                effect="halftone",
+                background=Gradient(colors=("#ffffff", "#ff8800"), angle=90),
+                crop=Crop(margin_px=12),
+                scale=80,
+                position=Position(y=100),
+                shadow=Shadow(blur=20),
+                outline=Outline(),
+                format="avif",
+                size="medium",
+                dpi=300,
+            ),
+            (
+                b'{"background":{"angle":90,"colors":["#ffffff","#ff8800"],"kind":"gradient"},"crop":{"margin_px":12},'
+                b'"dpi":300,"effect":"halftone","format":"avif","outline":{},"position":{"y":100},"scale":80,'
+                b'"shadow":{"blur":20},"size":"medium"}'
+            ),
+            "173accc9a7f047a9a947f728ffdecc04",
+        ),
+        (Recipe(background=Blur()), b'{"background":{"kind":"blur"}}', "70b0faef09b38c6c4167595d7f35ff9f"),
     ],
 )
 def test_digests_of_one_renderer_never_change(
@@ -85,12 +109,12 @@ def test_another_renderer_never_serves_an_old_result(monkeypatch: pytest.MonkeyP
 
 def test_a_field_added_later_changes_no_digest_until_it_is_used() -> None:
     class Later(Recipe, frozen=True, kw_only=True, forbid_unknown_fields=True):
-        shadow: bool = False
-        scale: float = 1.0
+        glow: bool = False
+        tilt: float = 0.0
 
     later = Later(effect="black_white", crop=Crop(margin=3))
     assert later.digest() == Recipe(effect="black_white", crop=Crop(margin=3)).digest()
-    assert msgspec.structs.replace(later, shadow=True).digest() != later.digest()
+    assert msgspec.structs.replace(later, glow=True).digest() != later.digest()
 
 
 @pytest.mark.parametrize(
@@ -99,11 +123,76 @@ def test_a_field_added_later_changes_no_digest_until_it_is_used() -> None:
         {"format": "jpg"},
         {"format": "mask", "effect": "black_white"},
         {"format": "mask", "background": Color(color="#ffffff")},
+        {"format": "mask", "shadow": Shadow()},
+        {"format": "mask", "outline": Outline()},
     ],
 )
-def test_parts_that_do_not_go_together_are_refused(parts: dict[str, object]) -> None:
-    with pytest.raises(UnsupportedRecipeError):
+def test_parts_that_do_not_go_together_are_refused_by_name(parts: dict[str, object]) -> None:
+    with pytest.raises(UnsupportedRecipeError, match=list(parts)[-1] if len(parts) > 1 else "jpg"):
         Recipe(**parts)  # type: ignore[arg-type]  # the parts are what is tested
+
+
+def test_a_crop_has_one_margin() -> None:
+    with pytest.raises(UnsupportedRecipeError, match="margin or margin_px, not both"):
+        Crop(margin=1, margin_px=1)
+
+
+@pytest.mark.parametrize(
+    ("written", "problems"),
+    [
+        (b'{"crop":{"margin":101}}', {"$.crop.margin": "Expected `int` <= 100"}),
+        (b'{"crop":{"margin_px":4097}}', {"$.crop.margin_px": "Expected `int` <= 4096"}),
+        (b'{"scale":0,"dpi":2401}', {"$.scale": "Expected `int` >= 1", "$.dpi": "Expected `int` <= 2400"}),
+        (b'{"position":{"x":-1,"z":2}}', {"$.position.x": "Expected `int` >= 0", "$.position.z": "not a known field"}),
+        (b'{"background":{"kind":"blur","radius":4}}', {"$.background.radius": "Expected `int` >= 5"}),
+        (
+            b'{"background":{"kind":"gradient","colors":["#ffffff"],"angle":360}}',
+            {"$.background.colors": "Expected `array` of length >= 2", "$.background.angle": "Expected `int` <= 359"},
+        ),
+        (
+            b'{"shadow":{"opacity":0,"y":201}}',
+            {"$.shadow.opacity": "Expected `int` >= 1", "$.shadow.y": "Expected `int` <= 200"},
+        ),
+        (b'{"outline":{"width":101}}', {"$.outline.width": "Expected `int` <= 100"}),
+    ],
+)
+def test_a_value_beyond_its_limit_is_reported_with_the_limit(written: bytes, problems: dict[str, str]) -> None:
+    with pytest.raises(InvalidMessageError) as caught:
+        decode_json(written, Recipe)
+    assert caught.value.fields == problems
+
+
+def test_as_many_recipes_as_may_be_fit_into_the_metadata_of_an_upload() -> None:
+    """Google Cloud Storage takes 8 KiB of it for an object, and the traceparent needs some."""
+    longest = Recipe(
+        effect="enhanced_black_white",
+        background=Gradient(colors=("#ffffff", "#fffffe", "#fffffd", "#fffffc"), angle=359),
+        crop=Crop(margin_px=4096),
+        scale=100,
+        position=Position(x=100, y=100),
+        shadow=Shadow(color="#ffffff", opacity=100, blur=100, x=-200, y=-200),
+        outline=Outline(color="#fffffe", width=100),
+        format="avif",
+        size="preview",
+        max_side=16384,
+        dpi=2400,
+    )
+    assert MAX_RECIPES * (1 + len(longest.canonical())) < 7000
+
+
+@pytest.mark.parametrize(
+    ("recipe", "side"),
+    [
+        (Recipe(), None),
+        (Recipe(max_side=100), 100),
+        (Recipe(size="preview"), 640),
+        (Recipe(size="medium"), 1920),
+        (Recipe(size="medium", max_side=5000), 1920),
+        (Recipe(size="medium", max_side=500), 500),
+    ],
+)
+def test_of_two_limits_of_size_the_smaller_one_counts(recipe: Recipe, side: int | None) -> None:
+    assert recipe.longest_side == side
 
 
 def test_every_format_has_an_extension_and_a_content_type() -> None:
@@ -115,6 +204,7 @@ def test_every_format_has_an_extension_and_a_content_type() -> None:
         ("png", "image/png"),
         ("webp", "image/webp"),
         ("jpg", "image/jpeg"),
+        ("avif", "image/avif"),
         ("png", "image/png"),
     ]
 

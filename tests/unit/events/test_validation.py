@@ -27,7 +27,7 @@ def test_every_bad_field_is_reported_at_once_at_any_depth() -> None:
         job_id="7",
         tenant="../acme",
         upload={"bucket": "ab", "generation": 0, "path": "x"},
-        recipes=[{}, {"effect": "sepia", "crop": {"margin": 101}, "max_side": "big"}],
+        recipes=[{}, {"effect": "vaporwave", "crop": {"margin": 101}, "max_side": "big"}],
         lane="tpu",
         run=-1,
         timings={"check": -1, "event": 0, "queue": None},
@@ -81,10 +81,10 @@ def test_a_list_of_a_wrong_length_is_reported(count: int, bound: str) -> None:
     assert problems(msgspec.json.encode([{}] * count), Recipes) == {"$": f"Expected `array` of length {bound}"}
 
 
-def test_a_wrong_tag_is_reported_with_the_one_expected() -> None:
+def test_a_wrong_tag_is_reported_with_those_expected() -> None:
     bad = b'{"background":{"kind":"video","color":"#ffffff"},"format":"gif"}'
     assert problems(bad, Recipe) == {
-        "$.background.kind": "Expected 'color', got 'video'",
+        "$.background.kind": "Expected 'color' or 'gradient' or 'blur', got 'video'",
         "$.format": "Invalid enum value 'gif'",
     }
 
@@ -101,13 +101,13 @@ def test_a_union_is_checked_against_the_member_that_its_tag_names() -> None:
         "$[0].side": "Expected `int`, got `str`",
         "$[0].radius": "not a known field",
         "$[1].radius": "required, but missing",
-        "$[2]": "Invalid value 'line'",
+        "$[2].shape": "Expected 'circle' or 'square', got 'line'",
     }
 
 
 def test_parts_that_do_not_go_together_are_reported_for_the_recipe_that_has_them() -> None:
     found = problems(job(recipes=[{}, {"format": "jpg"}]), JobRequested)
-    assert found == {"$.recipes[1]": "jpg has no transparency: give a background, or ask for png or webp"}
+    assert found == {"$.recipes[1]": "jpg has no transparency: give a background, or ask for png, webp or avif"}
 
 
 @pytest.mark.parametrize(

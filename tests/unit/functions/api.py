@@ -10,10 +10,12 @@ import flask
 import msgspec
 from werkzeug.test import EnvironBuilder
 
+from cloud.windows import MemoryWindows
 from functions.admission import Admission
 from functions.delete_job import DeleteJob
 from functions.expectation import Expectation
 from functions.job_status import JobStatus
+from functions.rate_limits import Quotas, RateLimits
 from functions.render import Render, StoredMattes
 from functions.request_upload import RequestUpload
 from functions.restyle import Restyle
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
     from tests.unit.scene import Job
 
-__all__ = ["KEY", "OLD_KEY", "ORIGIN", "OTHER_KEY", "OTHER_ORIGIN", "PUBLIC_URL", "Api", "Reply"]
+__all__ = ["KEY", "OLD_KEY", "ORIGIN", "OTHER_KEY", "OTHER_ORIGIN", "PUBLIC_URL", "UNLIMITED", "Api", "Reply"]
 
 KEY: Final = "storefront-key"
 OLD_KEY: Final = "storefront-key-of-last-month"
@@ -41,6 +43,7 @@ OTHER_KEY: Final = "another-storefront-key"
 ORIGIN: Final = "https://shop.test"
 OTHER_ORIGIN: Final = "https://another.test"
 PUBLIC_URL: Final = "https://api.test"
+UNLIMITED: Final = RateLimits("request_upload", Quotas(), MemoryWindows())
 
 
 def _sha256(key: str) -> str:
@@ -61,7 +64,9 @@ class Reply:
 
 
 class Api:
-    def __init__(self) -> None:
+    """`limits` are those of whichever function is called."""
+
+    def __init__(self, limits: RateLimits = UNLIMITED) -> None:
         self.scene = Scene()
         scene = self.scene
         self.tenants = Tenants(
@@ -78,7 +83,8 @@ class Api:
             )
         )
         spend = DailySpend(scene.store, BUCKETS.jobs, scene.clock)
-        self.admission = Admission(self.tenants, spend, scene.clock)
+        self.limits = limits
+        self.admission = Admission(self.tenants, spend, scene.clock, limits)
         self.activity = Activity(scene.store, BUCKETS.jobs, scene.clock)
 
     def request_upload(self, json: object, *, key: str | None = KEY, **request: Any) -> Reply:
@@ -102,6 +108,7 @@ class Api:
             self.tenants,
             scene.signer,
             self.activity,
+            self.limits,
             expected=Expectation(cold_start=20, network=2, render=1),
             sleep=scene.clock.sleep,
         )
@@ -111,7 +118,7 @@ class Api:
         return self.job_status(job.job_id, token=job.token, **request)
 
     def delete_job(self, job_id: str, **request: Any) -> Reply:
-        handle = DeleteJob(self.scene.desk, self.tenants)
+        handle = DeleteJob(self.scene.desk, self.tenants, self.limits)
         return self._call(handle, ("DELETE",), "DELETE", f"/jobs/{job_id}", **request)
 
     def render(self) -> Render:
@@ -140,11 +147,18 @@ class Api:
         data: bytes | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        peer: str = "198.51.100.1",
     ) -> Reply:
         credentials = {"X-Api-Key": key, "Authorization": token and f"Bearer {token}", "Origin": origin}
         given = {name: value for name, value in credentials.items() if value is not None} | dict(headers or {})
         body = msgspec.json.encode(json) if data is None and json is not None else data
         environ = EnvironBuilder(
-            path=path, method=method or default_method, headers=list(given.items()), data=body, query_string=query
+            path=path,
+            method=method or default_method,
+            headers=list(given.items()),
+            data=body,
+            query_string=query,
+            environ_base={"REMOTE_ADDR": peer},
         ).get_environ()
-        return Reply(endpoint(handle, methods=methods, tenants=self.tenants)(flask.Request(environ)))
+        function = endpoint(handle, methods=methods, tenants=self.tenants, limits=self.limits)
+        return Reply(function(flask.Request(environ)))

@@ -5,6 +5,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import traceback
 from decimal import Decimal
 from typing import Final
 
@@ -13,6 +14,7 @@ import pytest
 from cloud.environment import SettingsError
 from functions import main
 from functions.settings import ApiSettings, Settings
+from functions.wiring import Parts
 from tests.unit.examples import MODEL
 
 COMMON: Final = {
@@ -75,15 +77,30 @@ def test_a_tenant_that_breaks_the_rules_is_refused_without_showing_its_keys(chan
 
 
 def test_what_is_no_function_is_not_found_as_one() -> None:
+    asked_for = "delete_everything"
     with pytest.raises(AttributeError, match="is not one of the functions"):
-        _ = main.delete_everything
+        getattr(main, asked_for)
+
+
+class TestTheRateLimitsStorage:
+    @pytest.mark.parametrize("url", ["redis://:secret@10.0.0.3:port/0", "rediss://:secret@[10.0.0.3/0"])
+    def test_that_is_none_is_named_without_its_password(self, url: str) -> None:
+        with pytest.raises(SettingsError) as refusal:
+            Parts(COMMON | {"RATE_LIMIT_STORAGE": url}).rate_limits("restyle")
+        assert set(refusal.value.variables) == {"RATE_LIMIT_STORAGE"}
+        assert "secret" not in "".join(traceback.format_exception(refusal.value))
+
+    def test_that_lacks_its_packages_says_which(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "cloud.redis_windows", None)
+        with pytest.raises(SettingsError, match=r"requirements/redis\.txt"):
+            Parts(COMMON | {"RATE_LIMIT_STORAGE": "redis://10.0.0.3"}).rate_limits("restyle")
 
 
 def test_the_light_functions_start_without_numpy_opencv_pillow_and_torch() -> None:
     """Their cold start is most of what a shopper waits for."""
     light = ("delete_job", "job_status", "on_upload", "request_upload", "restyle", "wiring")
     imports = "; ".join(f"import functions.{name}" for name in light)
-    heavy = "sorted({'numpy', 'cv2', 'PIL', 'torch'} & set(sys.modules))"
+    heavy = "sorted({'numpy', 'cv2', 'PIL', 'torch', 'limits', 'redis'} & set(sys.modules))"
     run = subprocess.run(
         [sys.executable, "-c", f"import sys; {imports}; print({heavy})"], capture_output=True, text=True, check=True
     )

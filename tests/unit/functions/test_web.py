@@ -33,7 +33,7 @@ def test_a_storefronts_page_may_read_the_answer_and_its_headers(api: Api) -> Non
     reply = api.request_upload(WANTED, origin=ORIGIN)
     assert reply.headers["Access-Control-Allow-Origin"] == ORIGIN
     exposed = set(reply.headers["Access-Control-Expose-Headers"].split(", "))
-    assert exposed == {"X-Cache-Status", "Retry-After", "Location"}
+    assert exposed == {"X-Cache-Status", "Retry-After", "RateLimit", "RateLimit-Policy", "Location"}
 
 
 @pytest.mark.parametrize(("key", "json", "status"), [(None, WANTED, 401), (OTHER_KEY, WANTED, 403), (KEY, {}, 400)])

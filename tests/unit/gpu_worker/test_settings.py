@@ -69,3 +69,10 @@ def test_the_worker_is_billed_as_the_instance_it_is(gpus: str, kind: str) -> Non
         32,
         int(gpus),
     )
+
+
+def test_precision_is_float32_unless_told() -> None:
+    assert Settings.from_env(LOCAL).precision == "f32"
+    assert Settings.from_env(LOCAL | {"PRECISION": "bf16"}).precision == "bf16"
+    with pytest.raises(SettingsError, match="PRECISION"):
+        Settings.from_env(LOCAL | {"PRECISION": "int8"})

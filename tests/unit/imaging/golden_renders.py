@@ -6,9 +6,9 @@ Run `python -m tests.unit.imaging.golden_renders` from the repository's root to 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
-from events.recipe import RENDERER_VERSION, Color, Crop, Recipe
+from events.recipe import RENDERER_VERSION, Blur, Color, Crop, Effect, Gradient, Outline, Position, Recipe, Shadow
 from imaging.photo import Photo
 from imaging.render import Renderer
 from tests.unit.imaging.scenes import composite
@@ -24,6 +24,16 @@ RECIPES: Final = {
     "webp": Recipe(format="webp"),
     "jpeg": Recipe(format="jpg", background=Color(color="#ffffff"), crop=Crop(margin=10), max_side=64),
     "mask": Recipe(format="mask", max_side=64),
+    "sticker": Recipe(outline=Outline(width=30), shadow=Shadow(y=20), max_side=64),
+    "on_gradient": Recipe(background=Gradient(colors=("#ff0000", "#ffff00", "#0000ff"), angle=45), max_side=64),
+    "out_of_focus": Recipe(background=Blur(radius=60), max_side=64),
+    "placed": Recipe(background=Color(color="#ffffff"), scale=70, position=Position(x=100, y=100), max_side=64),
+    "avif": Recipe(format="avif", max_side=64),
+    **{
+        effect: Recipe(effect=effect, max_side=64)
+        for effect in get_args(Effect)
+        if effect not in {"none", "black_white"}
+    },
 }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import struct
 from typing import TYPE_CHECKING, Final
+from unittest import mock
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from events.errors import UnsupportedRecipeError
-from imaging.encode import encode_gray, encode_jpeg, encode_png, encode_webp
+from imaging.encode import encode_avif, encode_gray, encode_jpeg, encode_png, encode_webp
 from imaging.inspection import inspect
 from tests.unit.imaging.image_files import HEIGHT, WIDTH, quadrants
 
@@ -27,6 +28,8 @@ ENCODERS: Final[dict[str, Callable[[], bytes]]] = {
     "webp": lambda: encode_webp(RGB),
     "webp with alpha": lambda: encode_webp(RGB, ALPHA),
     "jpeg": lambda: encode_jpeg(RGB),
+    "avif": lambda: encode_avif(RGB),
+    "avif with alpha": lambda: encode_avif(RGB, ALPHA),
     "grey": lambda: encode_gray(ALPHA),
 }
 
@@ -85,6 +88,37 @@ def test_webp_keeps_alpha_exactly_and_colours_nearly() -> None:
     assert np.abs(pixels[..., :3][visible].astype(int) - RGB[visible]).mean() < 4
 
 
+def test_avif_keeps_alpha_and_colours_nearly() -> None:
+    pixels = np.asarray(opened(encode_avif(RGB, ALPHA))).astype(int)
+    assert np.abs(pixels[..., 3] - ALPHA).mean() < 1
+    visible = ALPHA > 8
+    assert np.abs(pixels[..., :3][visible] - RGB[visible]).mean() < 5
+
+
+@pytest.mark.parametrize(
+    ("encode", "tag"),
+    [
+        (encode_png, (b"pHYs", struct.pack(">2IB", 11_811, 11_811, 1))),
+        (encode_jpeg, (b"JFIF\x00\x01\x01", struct.pack(">B2H", 1, 300, 300))),
+        (encode_webp, (b"EXIF", b"")),
+        (encode_avif, (b"Exif", b"")),
+    ],
+    ids=["png", "jpeg", "webp", "avif"],
+)
+def test_a_resolution_is_written_where_the_format_has_a_place_for_it(
+    encode: Callable[..., bytes], tag: tuple[bytes, bytes]
+) -> None:
+    data = encode(RGB, dpi=300)
+    assert b"".join(tag) in data
+    assert inspect(data).end == len(data)
+    image = opened(data)
+    exif = dict(image.getexif())
+    if exif:
+        assert exif == {0x011A: 300.0, 0x011B: 300.0, 0x0128: 2}
+    else:
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.01)
+
+
 def test_jpeg_keeps_colours_and_their_full_resolution() -> None:
     image = opened(encode_jpeg(RGB))
     assert np.abs(np.asarray(image).astype(int) - RGB).mean() < 3
@@ -95,6 +129,16 @@ def test_a_side_that_webp_can_not_hold_is_refused_with_the_way_out() -> None:
     with pytest.raises(UnsupportedRecipeError, match="16383 px a side: give max_side"):
         encode_webp(np.zeros((1, 16_384, 3), np.uint8))
     assert inspect(encode_webp(np.zeros((1, 16_383, 3), np.uint8))).width == 16_383
+
+
+def test_more_detail_than_webp_can_hold_is_refused_with_the_way_out() -> None:
+    """Some 40 megapixels of noise: its library reports an overflow."""
+    overflow = mock.patch.object(Image.Image, "save", side_effect=ValueError("encoding error 6"))
+    with (
+        overflow,
+        pytest.raises(UnsupportedRecipeError, match=f"{WIDTH} x {HEIGHT} px with so much detail: give max_side"),
+    ):
+        encode_webp(RGB)
 
 
 def test_views_of_larger_arrays_are_encoded_as_they_look() -> None:

@@ -61,6 +61,8 @@ def renderer() -> Renderer:
         (Recipe(format="webp"), "WEBP", "RGBA", "image/webp"),
         (Recipe(format="webp", background=MAGENTA), "WEBP", "RGB", "image/webp"),
         (Recipe(format="jpg", background=MAGENTA), "JPEG", "RGB", "image/jpeg"),
+        (Recipe(format="avif"), "AVIF", "RGBA", "image/avif"),
+        (Recipe(format="avif", background=MAGENTA), "AVIF", "RGB", "image/avif"),
         (Recipe(format="mask"), "PNG", "L", "image/png"),
     ],
 )

@@ -12,6 +12,7 @@ from events.messages import CostRecorded
 from functions.record_cost import RecordCost
 from tests.fakes import FakePublisher
 from tests.unit.examples import AT, EXAMPLES, JOB_ID, TENANT, TRACEPARENT
+from tests.unit.tracing import Recorder as SpanRecorder
 from warehouse.ports import Refusal, Row
 from warehouse.recorder import Recorder
 
@@ -132,3 +133,13 @@ def test_a_dead_letter_that_can_not_be_sent_makes_the_event_come_again(world: Wo
     world.publisher.faults.arm(1, TransientError("Pub/Sub is away"))
     with pytest.raises(TransientError, match="Pub/Sub"):
         world.deliver()
+
+
+def test_a_row_is_a_span_of_the_trace_that_cost_it(world: World) -> None:
+    recorder = SpanRecorder()
+    world.function = RecordCost(Recorder(world, sleep=lambda _: None), world.publisher, most=10, tracer=recorder.tracer)
+    world.deliver()
+    span = recorder.one("record_cost")
+    assert span.parent is not None
+    assert f"{span.parent.span_id:016x}" == TRACEPARENT.split("-")[2]
+    assert recorder.attributes("record_cost") == {"job_id": JOB_ID, "tenant": TENANT, "cost_kind": COST.kind}

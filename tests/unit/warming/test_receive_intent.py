@@ -32,7 +32,7 @@ class Beacons:
         scene = self.api.scene
         self.intents = Intents(scene.store, BUCKETS.jobs, scene.clock, secret=SECRET)
         handle = ReceiveIntent(scene.desk, self.api.admission, self.intents, stages)
-        self._endpoint = endpoint(handle, methods=("POST",), tenants=self.api.tenants)
+        self._endpoint = endpoint(handle, methods=("POST",), tenants=self.api.tenants, limits=self.api.limits)
 
     def send(
         self,

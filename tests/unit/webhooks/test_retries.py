@@ -61,6 +61,15 @@ def test_the_last_attempt_is_made_when_the_window_ends() -> None:
     assert step(Tried(status=200), attempt=15, since=POLICY.window) == Step("delivered")
 
 
+def test_an_attempt_that_was_not_made_never_ends_a_delivery() -> None:
+    spared = Tried(problem="circuit_open", retry_after="30", spared=True)
+    assert step(spared, attempt=15, since=POLICY.window) == Step("parked", AT)
+    assert step(spared, attempt=15, since=POLICY.window + MINUTE) == Step("parked", AT)
+    early = step(spared)
+    assert early.due is not None
+    assert early.due >= AT + timedelta(seconds=30)
+
+
 def test_a_receiver_that_never_answers_gets_some_fifteen_attempts_in_a_day() -> None:
     now, attempts = AT, 1
     tried = delivery()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from cloudevents.http import CloudEvent
 
+from cloud.breaker import Breakers
 from events.envelope import decode
 from events.errors import TransientError
 from events.messages import DeliveryRequested
@@ -20,6 +21,7 @@ from jobs.outcome import JobRun, failed
 from tests.fakes import Crash
 from tests.unit.examples import TENANT, TRACEPARENT
 from tests.unit.scene import BUCKETS, Scene
+from webhooks.guarded import GuardedSender
 from webhooks.links import LinkLives, Links
 from webhooks.parking import Parking
 from webhooks.ports import Answer
@@ -77,6 +79,7 @@ class World:
     def __init__(self, receivers: Iterable[Receiver] = (), *, policy: RetryPolicy = POLICY) -> None:
         self.scene = Scene()
         self.sender = ScriptedSender(self.scene.faults)
+        self.breakers = Breakers(clock=lambda: self.scene.clock().timestamp())
         self.parking = Parking(self.scene.store, BUCKETS.jobs)
         self.lives = LinkLives(link=timedelta(hours=12), result=timedelta(days=30))
         self.subscriptions = Subscriptions({TENANT: tuple(receivers) or (receiver("orders"),)})
@@ -91,7 +94,8 @@ class World:
         return Notify(self.scene.desk, self.subscriptions, self.links)
 
     def deliver(self) -> Deliver:
-        return Deliver(self.scene.desk, self.subscriptions, self.sender, self.links, self.parking, self._policy)
+        sender = GuardedSender(self.sender, self.breakers)
+        return Deliver(self.scene.desk, self.subscriptions, sender, self.links, self.parking, self._policy)
 
     def sweep(self) -> int:
         return SweepDeliveries(self.scene.desk, self.parking, parallel=1)()

@@ -1,0 +1,130 @@
+"""Effects of an artist's hand: a pencil sketch, and a screen print.
+
+Both are found at a limited size, so that a preview and the full picture show the same strokes and areas.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from imaging.effects.tones import film_tones, ramp, stretch, tone_range
+from imaging.layer import Layer, continued, fitted, rounded, scaled
+from imaging.photo import blend
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from imaging.photo import Gray
+
+__all__ = ["pop_art", "sketch"]
+
+_SKETCH_SIDE: Final = 1600
+_GRAPHITE: Final = (52, 50, 56)
+_DRAWING_PAPER: Final = (253, 252, 248)
+_STROKES: Final = 512  # px of the repeated texture
+_QUICK_SIGMA: Final = 4.0  # px: a wider blur is made at a smaller size
+
+_POP_SIDE: Final = 1024
+_POP: Final = ((28, 22, 74), (0, 120, 190), (240, 50, 110), (255, 205, 50), (255, 248, 228))
+"""Navy, blue, pink, yellow, cream: from the darkest area to the lightest."""
+_POP_SHARES: Final = (0.2, 0.42, 0.62, 0.85)
+_FALL: Final = 32.0  # levels that a kept distance has a pixel
+
+
+def sketch(layer: Layer, side: float) -> Layer:
+    """Graphite on white paper: lines where tones change, hatching in the shadows, a contour."""
+    height, width = layer.alpha.shape
+    small = scaled(layer, fitted(width, height, max(height, width) * min(1.0, _SKETCH_SIDE / side)))
+    light = _drawn(small, side * max(small.alpha.shape) / max(height, width))
+    full = cv2.resize(light, (width, height), interpolation=cv2.INTER_CUBIC)
+    colors = ramp((0, _GRAPHITE), (255, _DRAWING_PAPER))
+    return layer._replace(rgb=np.asarray(cv2.LUT(cv2.merge((full, full, full)), colors[None]), np.uint8))
+
+
+def pop_art(layer: Layer, side: float) -> Layer:
+    """Five flat, loud colours by tone, and ink lines: a screen print of the sixties."""
+    height, width = layer.alpha.shape
+    small = scaled(layer, fitted(width, height, max(height, width) * min(1.0, _POP_SIDE / side)))
+    scale = max(height, width) / max(small.alpha.shape)
+    areas, lines = _traced(small, side / scale)
+
+    def full(distance: Gray) -> Gray:
+        """Edges as sharp at this size as at the small one."""
+        enlarged = cv2.resize(distance, (width, height), interpolation=cv2.INTER_CUBIC)
+        gain = 255 * scale / _FALL
+        return np.asarray(cv2.convertScaleAbs(cv2.subtract(enlarged, 128 - 128 / gain), alpha=gain), np.uint8)
+
+    steps = cv2.transform(cv2.merge([full(area) for area in areas]), np.full((1, 4), 0.25, np.float32))
+    stops = [(round(255 * index / 4), color) for index, color in enumerate(_POP)]
+    flat = np.asarray(cv2.LUT(cv2.merge((steps, steps, steps)), ramp(*stops)[None]), np.uint8)
+    ink = np.empty_like(flat)
+    ink[:] = _POP[0]
+    return layer._replace(rgb=blend(ink, flat, full(lines)))
+
+
+def _drawn(layer: Layer, side: float) -> Gray:
+    """How light the drawing is, 0 to 255."""
+    tones = film_tones(continued(layer))
+    gain, offset = stretch(tones, layer.alpha, most=3.0)
+    fine = np.clip(gain * _soft(tones, side / 1400) + offset, 0, 255)
+    lines = cv2.pow(np.minimum((fine + 18) / (_soft(fine, side / 110) + 18), 1), 3)
+    tone = _soft(fine, side / 500) / 255
+    stroke = side / 1000
+    shadow = np.clip((0.62 - tone) * 1.7, 0, 1) * np.clip(0.55 + 0.45 * _hatching(tone.shape, stroke, 45), 0, 1.2)
+    depth = np.clip((0.32 - tone) * 2.2, 0, 1) * np.clip(0.5 + 0.5 * _hatching(tone.shape, stroke, -35), 0, 1.2)
+    contour = 1 - np.abs(2 * _soft(layer.alpha, side / 420) / 255 - 1)
+    light = lines * (1 - 0.5 * shadow) * (1 - 0.55 * depth) * (1 - 0.75 * contour)
+    return rounded(255 * light)
+
+
+def _soft(plane: NDArray[np.uint8] | NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    shrink = min(1.0, _QUICK_SIGMA / max(sigma, 0.5))
+    size = plane.shape[1], plane.shape[0]
+    small = cv2.resize(plane.astype(np.float32), fitted(*size, max(size) * shrink), interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(small, (0, 0), max(sigma, 0.5) * shrink)
+    return np.asarray(cv2.resize(soft, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _hatching(shape: tuple[int, ...], width: float, angle: float) -> NDArray[np.float32]:
+    """Pencil strokes of about so many px in one direction (degrees): mean 0, standard deviation 1."""
+    noise = np.random.default_rng(round(angle) + 90).standard_normal((_STROKES, _STROKES), np.float32)
+    strokes = cv2.GaussianBlur(np.tile(noise, (2, 2)), (0, 0), sigmaX=14, sigmaY=1.1)[:_STROKES, :_STROKES]
+    turn = np.deg2rad(angle)
+    x, y = np.cos(turn) / width, np.sin(turn) / width
+    turned = cv2.warpAffine(
+        (strokes - strokes.mean()) / strokes.std(),
+        np.array(((x, y, 0), (-y, x, 0))),
+        (shape[1], shape[0]),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_WRAP,
+    )
+    return np.asarray(turned, np.float32)
+
+
+def _traced(layer: Layer, side: float) -> tuple[list[Gray], Gray]:
+    """Four areas, each within the one before it, and the lines, as distances (px) to their edges: 128 + 32 d.
+
+    Distances can be enlarged and keep a sharp edge, as fonts do in games.
+    """
+    tones = film_tones(continued(layer))
+    smooth = _soft(np.asarray(cv2.bilateralFilter(tones, 9, 30, max(side / 300, 1)), np.uint8), side / 300)
+    areas = [_distance(smooth - level) for level in _levels(rounded(smooth), layer.alpha)]
+    strokes = _soft(tones, side / 345) - _soft(tones, side / 550)
+    return areas, _distance(strokes - 4.5)
+
+
+def _levels(tones: Gray, alpha: Gray) -> list[float]:
+    """Between equal steps of tone and equal parts of the subject, so that every colour gets its area."""
+    low, high = tone_range(tones, alpha, 0.01)
+    return [(tone_range(tones, alpha, share)[0] + low + (high - low) * share) / 2 for share in _POP_SHARES]
+
+
+def _distance(values: NDArray[np.float32]) -> Gray:
+    """About how far each pixel is inside of where `values` are positive."""
+    slope = cv2.magnitude(
+        cv2.Sobel(values, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(values, cv2.CV_32F, 0, 1, scale=1 / 8)
+    )
+    return rounded(128 + _FALL * values / np.maximum(slope, 0.5))

@@ -1,0 +1,72 @@
+# Whole catalogues at once: `gcloud run jobs execute catalogue --args=gs://BUCKET/MANIFEST --tasks=N`. Tasks share the
+# manifest, and what a task that was killed had done is found again.
+
+variable "catalogue" {
+  description = "The job for whole catalogues: how many tasks there are, and how many of them at most run at once, each with a GPU of the same quota as the service's. Null for no such job; its image needs the program gpu_worker.bulk."
+  type = object({
+    tasks       = optional(number, 2)
+    parallelism = optional(number, 2)
+  })
+  default = null
+}
+
+resource "google_cloud_run_v2_job" "catalogue" {
+  for_each = var.catalogue == null ? {} : { catalogue = var.catalogue }
+
+  name                = each.key
+  location            = var.region
+  deletion_protection = var.deletion_protection
+
+  template {
+    parallelism = each.value.parallelism
+    task_count  = each.value.tasks
+
+    template {
+      service_account = google_service_account.worker.email
+
+      # All that a task with a GPU may take; it goes on where it was when it is run again.
+      timeout     = "3600s"
+      max_retries = 3
+
+      # A job with a GPU can only be without zonal redundancy, and has to say so.
+      gpu_zonal_redundancy_disabled = true
+
+      node_selector {
+        accelerator = "nvidia-l4"
+      }
+
+      containers {
+        image   = var.worker_image
+        command = ["python", "-m", "gpu_worker.bulk"]
+
+        resources {
+          limits = {
+            cpu              = tostring(var.worker.vcpus)
+            memory           = "${var.worker.gib}Gi"
+            "nvidia.com/gpu" = "1"
+          }
+        }
+
+        dynamic "env" {
+          for_each = merge(local.worker_settings, { REGION = var.region })
+          content {
+            name  = env.key
+            value = tostring(env.value)
+          }
+        }
+
+        env {
+          name = local.secrets.content.variable
+          value_source {
+            secret_key_ref {
+              secret  = google_secret_manager_secret.this["content"].secret_id
+              version = local.secrets.content.version
+            }
+          }
+        }
+      }
+    }
+  }
+
+  depends_on = [google_project_service.this, google_secret_manager_secret_iam_member.worker]
+}

@@ -1,0 +1,8 @@
+mock_provider "google" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+run "plan" {
+  command = plan
+}

@@ -1,0 +1,48 @@
+# Terraform makes the secrets and says who may read them. Their values never come near it: a state file would keep them.
+locals {
+  secrets = {
+    content         = { variable = "CONTENT_SECRET", version = var.content_secret_version }
+    webhooks        = { variable = "WEBHOOKS", version = "latest" }
+    alert-receivers = { variable = "ALERT_RECEIVERS", version = "latest" }
+  }
+}
+
+resource "google_secret_manager_secret" "this" {
+  for_each = local.secrets
+
+  secret_id = each.key
+
+  replication {
+    user_managed {
+      dynamic "replicas" {
+        for_each = local.worker_regions
+        content {
+          location = replicas.key
+        }
+      }
+    }
+  }
+
+  # A version that is destroyed by mistake can be brought back for a week.
+  version_destroy_ttl = "604800s"
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_secret_manager_secret_iam_member" "function" {
+  for_each = merge([
+    for name, function in local.function_specs : {
+      for secret in function.secrets : "${name} ${secret}" => { function = name, secret = secret }
+    }
+  ]...)
+
+  secret_id = google_secret_manager_secret.this[each.value.secret].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.function[each.value.function].member
+}
+
+resource "google_secret_manager_secret_iam_member" "worker" {
+  secret_id = google_secret_manager_secret.this["content"].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.worker.member
+}

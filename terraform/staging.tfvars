@@ -1,0 +1,24 @@
+project     = "cutout-staging"
+environment = "staging"
+domain      = "staging.cutout.example.com"
+
+# Staging has a quota of its own, and no shoppers.
+worker = { max_instances = 1 }
+
+warming = { policy = "off" }
+
+deletion_protection = false
+
+tenants = [
+  {
+    name          = "smoke"
+    key_sha256    = ["0000000000000000000000000000000000000000000000000000000000000000"]
+    origins       = ["https://staging.shop.example.com"]
+    daily_cap_usd = "1"
+  },
+]
+
+model        = "inspyrenet-base-000000000000-fp16-v1"
+worker_image = "us-central1-docker.pkg.dev/cutout-staging/worker/gpu-worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+runbooks_url = "https://github.com/example/cutout/blob/main/docs/runbooks.md"

@@ -1,0 +1,73 @@
+mock_provider "google" {
+  source          = "./tests/mocks"
+  override_during = plan
+}
+
+run "no_bucket_is_public" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for bucket in concat(values(google_storage_bucket.this), [google_storage_bucket.source]) :
+      bucket.public_access_prevention == "enforced" && bucket.uniform_bucket_level_access
+    ])
+    error_message = "A bucket could become public."
+  }
+
+  assert {
+    condition = alltrue([
+      for grant in concat(values(google_storage_bucket_iam_member.function), values(google_storage_bucket_iam_member.worker)) :
+      !contains(["allUsers", "allAuthenticatedUsers"], grant.member)
+    ])
+    error_message = "Somebody besides the project's accounts may use a bucket."
+  }
+}
+
+run "temporary_data_goes_by_itself" {
+  command = plan
+
+  assert {
+    condition = {
+      for name, bucket in google_storage_bucket.this : name => [
+        for rule in bucket.lifecycle_rule : one(rule.condition).age
+        if one(rule.action).type == "Delete" && length(coalesce(one(rule.condition).matches_prefix, [])) == 0
+      ]
+    } == { uploads = [1], mattes = [30], results = [30], jobs = [31], dead-letters = [7] }
+    error_message = "Buckets keep their objects for another time than they should."
+  }
+
+  assert {
+    condition     = alltrue([for bucket in google_storage_bucket.this : bucket.soft_delete_policy[0].retention_duration_seconds == 0])
+    error_message = "What a shopper deletes must be gone."
+  }
+
+  assert {
+    condition = merge([
+      for rule in google_storage_bucket.this["jobs"].lifecycle_rule : {
+        for prefix in coalesce(one(rule.condition).matches_prefix, []) : prefix => one(rule.condition).age
+      }
+    ]...) == { "~intents/" = 1, "~activity/" = 3, "~precompute/" = 3, "~rates/" = 3, "~warming/" = 3 }
+    error_message = "Traces in the jobs bucket are kept for another time than they should."
+  }
+}
+
+run "browsers_of_the_shops_may_upload" {
+  command = plan
+
+  assert {
+    condition = [for cors in google_storage_bucket.this["uploads"].cors : { origin = cors.origin, method = cors.method }] == [
+      { origin = tolist(["https://shop.example.com"]), method = tolist(["PUT"]) },
+    ]
+    error_message = "The uploads bucket must take a PUT from the tenants' pages, and from no others."
+  }
+}
+
+run "uploads_may_be_kept_for_longer_but_never_longer_than_the_records_of_their_jobs" {
+  command = plan
+
+  variables {
+    retention_days = { uploads = 40 }
+  }
+
+  expect_failures = [var.retention_days]
+}
