@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # auto: InSPyReNet if its release can be reached, else ISNet. Or one of base, fast, isnet, and nothing else.
 MODEL ?= auto
 
-.PHONY: help install weights demo up test lint format schemas policies archive bench clean
+.PHONY: help install weights demo up test lint format schemas effects policies archive bench clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,8 +58,11 @@ policies: .venv-checkov/.installed ## what checkov says about the Terraform modu
 archive: install ## the functions' source as Cloud Functions builds it, out/functions.zip
 	@$(BIN)/python -m terraform.archive out/functions.zip
 
-bench: install ## the pipeline's overhead, memory over 500 photos, the worker against its peers (20 minutes, 6 GB)
-	@status=0; for part in pipeline memory worker; do $(BIN)/python -m bench.$$part || status=1; done; exit $$status
+effects: install ## pictures of all effects on sample photos, and docs/effects.md
+	@$(BIN)/python -m local.effects_page
+
+bench: install ## the pipeline's overhead, effects, memory over 500 photos, the worker against its peers (20 minutes, 6 GB)
+	@status=0; for part in pipeline effects memory worker; do $(BIN)/python -m bench.$$part || status=1; done; exit $$status
 
 clean: ## everything that the other targets made
-	rm -rf $(VENV) .venv-bigquery .venv-checkov .venv-terraform out weights .local .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .venv-bigquery tests/browser/node_modules .venv-checkov .venv-terraform out weights .local .mypy_cache .ruff_cache .pytest_cache

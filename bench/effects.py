@@ -113,7 +113,7 @@ def _tasks(photo: Photo, alpha: Rgb) -> dict[str, Callable[[], object]]:
 
 def _behind(background: Background, photo: Photo, alpha: Rgb) -> Callable[[], object]:
     placement = place(alpha, Recipe(background=background))
-    return lambda: backdrop(background, placement, photo, alpha)
+    return lambda: backdrop(background, placement, photo, alpha, lambda _asset: photo)
 
 
 def _formats(layer: Layer) -> dict[str, Callable[[], object]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "AssetMissingError",
+    "AssetUnusableError",
     "ConflictError",
     "ContentMismatchError",
     "CorruptImageError",
@@ -110,6 +112,18 @@ class UnsupportedRecipeError(PermanentError, ValueError):
     """A well-formed recipe whose parts don't go together, such as JPEG without a background."""
 
     code = "unsupported_recipe"
+
+
+class AssetMissingError(PermanentError, LookupError):
+    """A recipe names an image that the tenant does not have."""
+
+    code = "asset_missing"
+
+
+class AssetUnusableError(PermanentError, ValueError):
+    """A tenant's image that can't be read as one, or is not what its name says."""
+
+    code = "asset_unusable"
 
 
 class UploadMissingError(PermanentError, LookupError):

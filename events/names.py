@@ -20,6 +20,7 @@ __all__ = [
     "TENANT_PATTERN",
     "JobName",
     "activity_name",
+    "asset_name",
     "job_prefix",
     "matte_name",
     "parse_upload_name",
@@ -54,6 +55,10 @@ def parse_upload_name(name: str) -> JobName:
     if re.fullmatch(TENANT_PATTERN, tenant) is None or re.fullmatch(JOB_ID_PATTERN, job_id) is None:
         raise InvalidMessageError({"$.name": f"{name[:120]!r} is not TENANT/JOB_ID"})
     return JobName(tenant, job_id)
+
+
+def asset_name(tenant: str, sha256: str) -> str:
+    return f"{tenant}/{sha256}"
 
 
 def matte_name(tenant: str, content: str, model: str) -> str:

@@ -26,6 +26,7 @@ __all__ = [
     "Format",
     "Gradient",
     "Outline",
+    "Picture",
     "Position",
     "Recipe",
     "Shadow",
@@ -78,7 +79,15 @@ class Blur(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     radius: Annotated[int, msgspec.Meta(ge=5, le=100, description="thousandths of the result's longer side")] = 20
 
 
-Background = Color | Gradient | Blur
+class Picture(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind", tag="image"):
+    """An image of the tenant's, as large as covers the frame, its middle in the middle."""
+
+    asset: Annotated[
+        str, msgspec.Meta(pattern=whole("[0-9a-f]{64}"), description="the image's SHA-256, lower-case hex")
+    ]
+
+
+Background = Color | Gradient | Blur | Picture
 
 
 class Crop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 
     from events.envelope import Event
     from functions.wiring import Parts
-    from imaging.photo import Photo
     from jobs.desk import JobDesk
-    from jobs.processing import Ended
+    from jobs.processing import Ended, Pixels
     from jobs.timing import Stopwatch
 
 __all__ = ["Render", "StoredMattes", "build"]
@@ -39,7 +38,7 @@ class StoredMattes:
     def __init__(self, model: str) -> None:
         self.model = model
 
-    def compute(self, photo: Photo, job: JobRequested, *, alone: bool, watch: Stopwatch) -> NoReturn:  # noqa: ARG002
+    def compute(self, pixels: Pixels, job: JobRequested, *, alone: bool, watch: Stopwatch) -> NoReturn:  # noqa: ARG002
         raise MatteMissingError("the matte is gone; the job goes to a worker")
 
     def cold_start(self, job: JobRequested) -> bool:  # noqa: ARG002

@@ -99,6 +99,7 @@ class RequestUpload:
         tenant = self._admission.admit(request)
         wanted = body(request, UploadRequest)
         wanted.check()
+        self._desk.assets.check(tenant.name, wanted.recipes)
         now = self._desk.clock()
         run = JobRun(
             job_id=new_job_id(now),

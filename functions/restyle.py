@@ -79,6 +79,7 @@ class Restyle:
         queued = self._desk.records.read(source.tenant, source.job_id, "queued", Queued)
         if queued is None:
             raise ConflictError(f"the source job is {source.state.state}: its photo was not accepted (yet)")
+        self._desk.assets.check(tenant.name, wanted.recipes)
         upload = self._upload(source.tenant, queued)
         now = self._desk.clock()
         run = JobRun(

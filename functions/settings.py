@@ -45,6 +45,7 @@ class Settings:
                 mattes=env.text("MATTES_BUCKET"),
                 results=env.text("RESULTS_BUCKET"),
                 jobs=env.text("JOBS_BUCKET"),
+                assets=env.text("ASSETS_BUCKET", default=""),
             ),
             content_secret=env.secret_bytes("CONTENT_SECRET"),
             model=env.text("MODEL", pattern=MODEL_PATTERN),

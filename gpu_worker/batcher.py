@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from gpu_worker.batch_limit import BatchLimit
+from gpu_worker.engines.base import BatchTooLargeError
 from jobs.telemetry import UNTRACED
 
 if TYPE_CHECKING:
@@ -45,7 +47,8 @@ class Batcher:
 
     A photo waits for company at most `window` seconds, and only while another one is announced: with nothing else
     in flight it runs at once. While the network is busy, whatever arrives forms the next batch. A batch that fails is
-    split in halves, down to single photos, so that one photo never fails another.
+    split in halves, down to single photos, so that one photo never fails another. After one that was too large for the
+    device's memory, the next ones are smaller for a while.
     """
 
     def __init__(
@@ -57,10 +60,8 @@ class Batcher:
         monotonic: Callable[[], float] = time.monotonic,
         tracer: Tracer = UNTRACED,
     ) -> None:
-        if largest < 1:
-            raise ValueError(f"largest: at least 1, got {largest}")
         self._infer = infer
-        self._largest = largest
+        self._limit = BatchLimit(largest, monotonic)
         self._window = window
         self._monotonic = monotonic
         self._tracer = tracer
@@ -123,18 +124,19 @@ class Batcher:
             self._changed.wait_for(lambda: self._items or self._closed)
             if not self._items:
                 return []
-            if self._items[0].alone or self._largest == 1:
+            if self._items[0].alone or self._limit.now() == 1:
                 return [self._items.popleft()]
             deadline = self._monotonic() + self._window
             while self._short_of_company() and (left := deadline - self._monotonic()) > 0:
                 self._changed.wait(left)
+            largest = self._limit.now()
             batch: list[_Item] = []
-            while self._items and not self._items[0].alone and len(batch) < self._largest:
+            while self._items and not self._items[0].alone and len(batch) < largest:
                 batch.append(self._items.popleft())
             return batch
 
     def _short_of_company(self) -> bool:
-        return bool(self._announced) and len(self._items) < self._largest and not self._closed
+        return bool(self._announced) and len(self._items) < self._limit.now() and not self._closed
 
     def _run(self, batch: list[_Item]) -> None:
         try:
@@ -144,12 +146,16 @@ class Batcher:
             if len(batch) == 1:
                 batch[0].future.set_exception(error)
                 return
-            middle = len(batch) // 2
-            self._run(batch[:middle])
-            self._run(batch[middle:])
+            if isinstance(error, BatchTooLargeError):
+                self._limit.exceeded(len(batch))
+        else:
+            for item, matte in answers:
+                item.future.set_result(BatchResult(matte, len(batch)))
             return
-        for item, matte in answers:
-            item.future.set_result(BatchResult(matte, len(batch)))
+        # Only out here: within `except`, the error holds on to whatever the failed pass had in memory.
+        middle = len(batch) // 2
+        self._run(batch[:middle])
+        self._run(batch[middle:])
 
     @contextmanager
     def _pass(self, batch: list[_Item]) -> Iterator[None]:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from events.messages import JobRequested
     from gpu_worker.batcher import BatchResult
     from gpu_worker.engines import Engine
-    from imaging.photo import Photo
     from jobs.ports import Clock, Span, Tracer
+    from jobs.processing import Pixels
     from jobs.timing import Stopwatch
 
 __all__ = ["NetworkMattes", "NetworkUnhealthyError"]
@@ -77,12 +77,16 @@ class NetworkMattes:
         """Whether the photo was there before the network was ready."""
         return self._ready_at is None or job.requested_at < self._ready_at
 
-    def compute(self, photo: Photo, job: JobRequested, *, alone: bool, watch: Stopwatch) -> ComputedMatte:
+    def compute(self, pixels: Pixels, job: JobRequested, *, alone: bool, watch: Stopwatch) -> ComputedMatte:
+        with watch.stage("decode"):
+            view = pixels.reduced(self._engine.side)
         with self._batcher.announced() as ticket:
             with watch.stage("prepare"):
-                value = self._engine.prepare(for_network(photo))
+                value = self._engine.prepare(for_network(view))
             with watch.stage("network") as span:
                 matte, batch_size = self._infer(value, job, alone=alone, ticket=ticket, span=span)
+        with watch.stage("decode"):
+            photo = pixels.whole()
         with watch.stage("upsample"):
             alpha = self._engine.finish(matte, photo.width, photo.height)
         return ComputedMatte(alpha, batch_size)

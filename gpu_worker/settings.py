@@ -62,6 +62,7 @@ class Settings:
                 mattes=env.text("MATTES_BUCKET"),
                 results=env.text("RESULTS_BUCKET"),
                 jobs=env.text("JOBS_BUCKET"),
+                assets=env.text("ASSETS_BUCKET", default=""),
             ),
             content_secret=env.secret_bytes("CONTENT_SECRET"),
             device=env.choice("DEVICE", ("cuda", "cpu")),

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
-from events.recipe import Blur, Color, Gradient
+from events.recipe import Blur, Color, Gradient, Picture
 from imaging.layer import Layer, filled, fitted, rounded, scaled
-from imaging.photo import components
+from imaging.photo import components, for_network
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from events.recipe import Background
@@ -30,8 +32,14 @@ _LINEAR: Final = np.where(_VALUES <= 0.04045, _VALUES / 12.92, ((_VALUES + 0.055
 """Light by sRGB level (IEC 61966-2-1)."""
 
 
-def backdrop(background: Background, placement: Placement, photo: Photo, alpha: Gray) -> Rgb:
-    """(height, width, 3) of the result. `alpha` is the subject's, at the photo's size."""
+def backdrop(
+    background: Background,
+    placement: Placement,
+    photo: Photo,
+    alpha: Gray,
+    picture: Callable[[str], Photo],
+) -> Rgb:
+    """(height, width, 3) of the result. `alpha` is the subject's, at the photo's size; `picture` gives an asset."""
     match background:
         case Color():
             return _flat(background.color, placement.size)
@@ -39,6 +47,8 @@ def backdrop(background: Background, placement: Placement, photo: Photo, alpha: 
             return _gradient(background, placement.size)
         case Blur():
             return _out_of_focus(background, placement, photo, alpha)
+        case Picture():
+            return _covering(for_network(picture(background.asset)), placement.size)
 
 
 def _flat(color: str, size: tuple[int, int]) -> Rgb:
@@ -62,6 +72,17 @@ def _gradient(gradient: Gradient, size: tuple[int, int]) -> Rgb:
     channels = zip(*(components(color) for color in gradient.colors), strict=True)
     colors = np.stack([rounded(np.interp(np.arange(_STEPS + 1), stops, channel)) for channel in channels], axis=-1)
     return np.asarray(colors.take(along.astype(np.uint16), axis=0, mode="clip"), np.uint8)
+
+
+def _covering(rgb: Rgb, size: tuple[int, int]) -> Rgb:
+    """The middle of an image, as large as covers `size`: as `object-fit: cover` of CSS."""
+    height, width = rgb.shape[:2]
+    zoom = max(size[0] / width, size[1] / height)
+    wide, high = min(width, max(1, round(size[0] / zoom))), min(height, max(1, round(size[1] / zoom)))
+    left, top = (width - wide) // 2, (height - high) // 2
+    interpolation = cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC
+    part = np.ascontiguousarray(rgb[top : top + high, left : left + wide])
+    return np.asarray(cv2.resize(part, size, interpolation=interpolation), np.uint8)
 
 
 def _out_of_focus(blur: Blur, placement: Placement, photo: Photo, alpha: Gray) -> Rgb:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from events.errors import AssetMissingError
 from imaging.backdrop import backdrop
 from imaging.effects import applied
 from imaging.encode import encode_avif, encode_gray, encode_jpeg, encode_png, encode_webp
@@ -18,6 +19,8 @@ from imaging.placement import place
 from imaging.underlay import outlined, shadowed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from events.recipe import Recipe
     from imaging.photo import Gray, Photo, Rgb
     from imaging.placement import Placement
@@ -35,18 +38,23 @@ class Rendering:
     content_type: str
 
 
+def _no_pictures(asset: str) -> Photo:
+    raise AssetMissingError(f"background.asset: there is no asset {asset}", asset=asset)
+
+
 class Renderer:
     """Renders recipes of one photo. `matte` has the photo's height and width; the photo's own alpha multiplies it.
 
-    The foreground's colours are estimated once, when the first recipe needs them. Raises `ValueError` where the sizes
-    differ.
+    `picture` gives the image that a recipe names as background; the same one may be asked for again. The foreground's
+    colours are estimated once, when the first recipe needs them. Raises `ValueError` where the sizes differ.
     """
 
-    def __init__(self, photo: Photo, matte: Gray) -> None:
+    def __init__(self, photo: Photo, matte: Gray, picture: Callable[[str], Photo] = _no_pictures) -> None:
         if matte.shape != photo.rgb.shape[:2]:
             raise ValueError(f"matte of {matte.shape} for a photo of {photo.rgb.shape[:2]}")
         self._photo = photo
         self._matte = matte
+        self._asset = picture
         self._alpha = matte
         if photo.alpha is not None:
             self._alpha = np.asarray(cv2.multiply(matte, photo.alpha, scale=1 / 255), np.uint8)
@@ -55,8 +63,8 @@ class Renderer:
         """The result that `recipe` describes.
 
         Crop, scale and position, effect, outline, shadow, background, in this order. Raises `NoForegroundError` where
-        there is no subject to crop to, scale or move, and `UnsupportedRecipeError` for a size that the format can't
-        hold.
+        there is no subject to crop to, scale or move, `UnsupportedRecipeError` for a size that the format can't
+        hold, and what `picture` raises.
         """
         placement = place(self._alpha, recipe)
         width, height = placement.size
@@ -74,7 +82,7 @@ class Renderer:
             layer = shadowed(layer, recipe.shadow)
         if recipe.background is None:
             return _encoded(layer.rgb, layer.alpha, recipe)
-        behind = backdrop(recipe.background, placement, self._photo, self._alpha)
+        behind = backdrop(recipe.background, placement, self._photo, self._alpha, self._asset)
         return _encoded(blend(layer.rgb, behind, layer.alpha), None, recipe)
 
     @cached_property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Self
 
+from jobs.assets import Assets
 from jobs.records import JobRecords
 from jobs.references import References
 from jobs.removal import Removal
@@ -34,6 +35,7 @@ class JobDesk:
     records: JobRecords
     references: References
     removal: Removal
+    assets: Assets
     settlement: Settlement
     tracer: Tracer
     measures: Measures
@@ -60,6 +62,7 @@ class JobDesk:
             records=records,
             references=references,
             removal=Removal(store, records, references, buckets, clock),
+            assets=Assets(store, buckets.assets),
             settlement=Settlement(store, TracedPublisher(publisher, tracer), records, buckets),
             tracer=tracer,
             measures=measures,

@@ -8,9 +8,13 @@ __all__ = ["Buckets"]
 
 
 class Buckets(msgspec.Struct, frozen=True, kw_only=True):
-    """Bucket names. `jobs` holds the job records, the references, the spend ledger and the worker's activity."""
+    """Bucket names. `jobs` holds the job records, the references, the spend ledger and the worker's activity.
+
+    `assets` holds the tenants' own images; it is empty where they have none.
+    """
 
     uploads: str
     mattes: str
     results: str
     jobs: str
+    assets: str = ""

@@ -11,10 +11,11 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
-from events.errors import ContentMismatchError, NoForegroundError, PermanentError
+from events.errors import AssetUnusableError, ContentMismatchError, NoForegroundError, PermanentError
 from events.ids import content_id
 from events.messages import ResultFailed
 from imaging.decode import decode
+from imaging.decoding import Decoding
 from imaging.limits import DEFAULT_LIMITS
 from imaging.matte import confidence, decode_matte, encode_matte, has_foreground
 from imaging.render import Renderer
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from jobs.ports import Span
     from jobs.records import Outcome
 
-__all__ = ["ComputedMatte", "Ended", "MatteSource", "Processor"]
+__all__ = ["ComputedMatte", "Ended", "MatteSource", "Pixels", "Processor"]
 
 _LOG: Final = logging.getLogger(__name__)
 _NO_FOREGROUND: Final = "nothing in this photo stands out from its background"
@@ -71,6 +72,16 @@ class ComputedMatte(NamedTuple):
     batch_size: int
 
 
+class Pixels(Protocol):
+    """A photo that is decoded as far as somebody asks for it; both methods raise a `PermanentError` for a bad one."""
+
+    def reduced(self, least: int) -> Photo:
+        """The photo with sides of at least `least` px, maybe smaller than it is."""
+
+    def whole(self) -> Photo:
+        """The photo as it is."""
+
+
 class MatteSource(Protocol):
     """Where the matte of a photo comes from when none is stored."""
 
@@ -78,7 +89,7 @@ class MatteSource(Protocol):
     def model(self) -> str:
         """Names the mattes that this source makes."""
 
-    def compute(self, photo: Photo, job: JobRequested, *, alone: bool, watch: Stopwatch) -> ComputedMatte:
+    def compute(self, pixels: Pixels, job: JobRequested, *, alone: bool, watch: Stopwatch) -> ComputedMatte:
         """Raises a `CutoutError`. `alone` keeps the photo out of batches: it may be what broke an earlier one."""
 
     def cold_start(self, job: JobRequested) -> bool:
@@ -249,18 +260,19 @@ class Processor:
         return _Results(stored, confidence_of(list(found.results.values())))
 
     def _make(self, work: _Attempt, found: Found) -> _Results:
+        self._desk.assets.check(work.run.tenant, (recipe for recipe in work.recipes if recipe not in found.results))
         with work.watch.stage("download"):
             data = self._download(work.job)
+        decoding = Decoding(data, self._limits)
+        matte = self._computing.do(work.content.matte, lambda: self._matte(work, decoding, found))
         with work.watch.stage("decode"):
-            photo = decode(data, self._limits)
-        height, width = photo.rgb.shape[:2]
-        work.megapixels = round(width * height / 1e6, 3)
-        matte = self._computing.do(work.content.matte, lambda: self._matte(work, photo, found))
+            photo = decoding.whole()
+        work.megapixels = round(photo.width * photo.height / 1e6, 3)
         own = self._own_matte(work, matte.metadata)
         if not has_foreground(matte.alpha):
             raise NoForegroundError(_NO_FOREGROUND)
         sureness = confidence(matte.alpha)
-        renderer = Renderer(photo, matte.alpha)
+        renderer = Renderer(photo, matte.alpha, lambda asset: self._picture(work, asset))
         results = tuple(
             self._result(work, recipe, found, renderer, cache="miss" if own else "matte", confidence=sureness)
             for recipe in work.recipes
@@ -286,7 +298,15 @@ class Processor:
             raise ContentMismatchError("the upload's bytes are not those that the job was made for")
         return bytes(data)
 
-    def _matte(self, work: _Attempt, photo: Photo, found: Found) -> _Matte:
+    def _picture(self, work: _Attempt, asset: str) -> Photo:
+        """An image of the tenant's, read again for each recipe: as pixels, several would need too much memory."""
+        data = self._desk.assets.read(work.run.tenant, asset)
+        try:
+            return decode(data, self._limits)
+        except PermanentError as error:
+            raise AssetUnusableError(f"asset {asset}: {error.message}", asset=asset, cause=error.code) from error
+
+    def _matte(self, work: _Attempt, pixels: Pixels, found: Found) -> _Matte:
         """The stored matte, or a new one, which is stored before anybody uses it."""
         store, bucket, name = self._desk.store, self._desk.buckets.mattes, work.content.matte
         if found.matte is not None:
@@ -294,7 +314,7 @@ class Processor:
                 stored = store.read(bucket, name)
             if stored is not None:
                 return _Matte(decode_matte(stored.data), stored.stat.metadata)
-        made = self._mattes.compute(photo, work.job, alone=work.alone, watch=work.watch)
+        made = self._mattes.compute(pixels, work.job, alone=work.alone, watch=work.watch)
         work.batch_size = made.batch_size
         metadata = {
             "job-id": work.run.job_id,

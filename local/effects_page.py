@@ -5,6 +5,7 @@ The sample photos and their mattes are part of the repository, so the same code 
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -37,6 +38,7 @@ _NAMES: Final = ("astronaut", "cat", "flower")
 _CELL: Final = 320  # px
 _GAP: Final = 8
 _QUALITY: Final = 80
+_TEMPLE: Final = hashlib.sha256((_PHOTOS / "temple.jpg").read_bytes()).hexdigest()
 _COST_TITLE: Final = "## What it costs"
 
 
@@ -90,6 +92,11 @@ _PARTS: Final = (
         "blur",
         "The photo's own background out of focus. The subject is taken out of it first, so that no halo is left.",
         {"background": {"kind": "blur"}},
+    ),
+    Example(
+        "image",
+        "An image of the storefront's own, named by its SHA-256; it covers the frame around its middle.",
+        {"background": {"kind": "image", "asset": _TEMPLE}},
     ),
     Example(
         "crop",
@@ -174,7 +181,8 @@ def _shown(examples: Iterable[Example]) -> str:
 
 def _renderer(name: str) -> Renderer:
     photo = decode((_PHOTOS / f"{name}.jpg").read_bytes())
-    return Renderer(photo, decode_matte((_MATTES / f"{name}.png").read_bytes()))
+    matte = decode_matte((_MATTES / f"{name}.png").read_bytes())
+    return Renderer(photo, matte, lambda _asset: decode((_PHOTOS / "temple.jpg").read_bytes()))
 
 
 def _strip(renderers: Iterable[Renderer], example: Example) -> bytes:

@@ -38,6 +38,7 @@ class InstantEngine:
     name = "instant"
     model = MODEL
     device = "cpu"
+    side = 1024
 
     def __init__(self, *, largest_batch: int = 1, seconds: float = 0.0) -> None:
         self.largest_batch = largest_batch

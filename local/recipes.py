@@ -23,7 +23,8 @@ def add_recipe_arguments(parser: argparse.ArgumentParser) -> None:
         "--background",
         type=background,
         metavar="BACKGROUND",
-        help="#RRGGBB, or #RRGGBB,#RRGGBB[,...][@DEGREES] for a gradient, or blur[:THOUSANDTHS] (default: transparent)",
+        help="#RRGGBB, or #RRGGBB,#RRGGBB[,...][@DEGREES] for a gradient, or blur[:THOUSANDTHS], or asset:SHA256 "
+        "(default: transparent)",
     )
     parser.add_argument("--crop", metavar="PERCENT|PXpx", type=_crop, help="crop to the subject, with this margin")
     parser.add_argument("--scale", type=int, metavar="PERCENT", help="of the frame that the subject fills")
@@ -65,6 +66,8 @@ def background(text: str) -> dict[str, Any]:
     kind, _, value = text.partition(":")
     if kind == "blur":
         return {"kind": "blur"} | ({"radius": int(value)} if value else {})
+    if kind == "asset":
+        return {"kind": "image", "asset": value}
     colors, _, angle = text.lower().partition("@")
     if "," not in colors:
         return {"kind": "color", "color": colors}

@@ -149,7 +149,9 @@ class Stack:
         settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.state = state
-        self.buckets = Buckets(uploads=topology.UPLOADS_BUCKET, mattes="mattes", results="results", jobs="jobs")
+        self.buckets = Buckets(
+            uploads=topology.UPLOADS_BUCKET, mattes="mattes", results="results", jobs="jobs", assets="assets"
+        )
         self._network = network
         self._backoff = backoff
         self._settings = settings
@@ -345,6 +347,7 @@ class Stack:
             "MATTES_BUCKET": self.buckets.mattes,
             "RESULTS_BUCKET": self.buckets.results,
             "JOBS_BUCKET": self.buckets.jobs,
+            "ASSETS_BUCKET": self.buckets.assets,
             "DEAD_LETTERS_BUCKET": topology.DEAD_LETTERS_BUCKET,
             "CONTENT_SECRET": self._keys.content,
             "LOG_FORMAT": "json",

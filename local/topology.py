@@ -39,7 +39,7 @@ UPLOADS_BUCKET: Final = "uploads"
 UPLOADS_TOPIC: Final = "uploads-finalized"
 """Where fake-gcs-server tells of uploads. In the cloud, Eventarc keeps such a topic of its own."""
 DEAD_LETTERS_BUCKET: Final = "dead-letters"
-BUCKETS: Final = (UPLOADS_BUCKET, "mattes", "results", "jobs", DEAD_LETTERS_BUCKET)
+BUCKETS: Final = (UPLOADS_BUCKET, "mattes", "results", "jobs", "assets", DEAD_LETTERS_BUCKET)
 TOPICS: Final = (
     UPLOADS_TOPIC,
     "jobs",

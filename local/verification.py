@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from PIL import Image, ImageOps
 
+from events.recipe import Recipe
+from events.validation import convert
+from imaging.layer import fitted
+
 if TYPE_CHECKING:
     from local.notifications import Notification
 
@@ -17,28 +21,34 @@ _LEAST_SHARE: Final = 0.02
 
 
 def problems_of_image(photo: bytes, result: dict[str, Any], data: bytes) -> list[str]:
-    """What is wrong with a downloaded result of that photo; nothing, if it is as promised."""
+    """What is wrong with a downloaded result of that photo; nothing, if it is as its recipe promises."""
+    recipe: Recipe = convert(result["recipe"], Recipe)
     with Image.open(BytesIO(photo)) as opened:
         size = ImageOps.exif_transpose(opened).size
     with Image.open(BytesIO(data)) as image:
         image.load()
-        mask = result["recipe"].get("format") == "mask"
-        alpha = np.asarray(image if mask else image.getchannel("A")) if mask or "A" in image.mode else None
+        full = fitted(*size, recipe.longest_side or max(size))
         checks = {
-            f"size is {image.size}, the photo's is {size}": image.size == size,
+            f"size is {image.size}, the photo's gives {full}": recipe.crop is not None or image.size == full,
             f"size is {image.size}, announced {result['width']}x{result['height']}": image.size
             == (result["width"], result["height"]),
             f"{len(data)} bytes, announced {result['bytes']}": len(data) == result["bytes"],
-            f"mode is {image.mode}": image.mode == ("L" if mask else "RGBA"),
-            "Exif data in the result": not image.getexif() and "exif" not in image.info,
+            f"mode is {image.mode}": image.mode == _mode(recipe),
+            "Exif data in the result": recipe.dpi is not None or ("exif" not in image.info and not image.getexif()),
         }
+        alpha = np.asarray(image)[..., -1] if image.mode == "RGBA" else np.asarray(image) if image.mode == "L" else None
     found = [problem for problem, holds in checks.items() if not holds]
-    if alpha is None:
-        return [*found, "no transparency"]
-    opaque, transparent = float((alpha >= 250).mean()), float((alpha <= 5).mean())
-    if min(opaque, transparent) < _LEAST_SHARE:
-        found.append(f"{opaque:.0%} of it is opaque, {transparent:.0%} transparent: that is no cutout")
+    if alpha is not None and recipe.crop is None:
+        opaque, transparent = float((alpha >= 250).mean()), float((alpha <= 5).mean())
+        if min(opaque, transparent) < _LEAST_SHARE:
+            found.append(f"{opaque:.0%} of it is opaque, {transparent:.0%} transparent: that is no cutout")
     return found
+
+
+def _mode(recipe: Recipe) -> str:
+    if recipe.format == "mask":
+        return "L"
+    return "RGBA" if recipe.background is None else "RGB"
 
 
 def problems_of_notification(notification: Notification, status: dict[str, Any], cache: str) -> list[str]:

@@ -75,6 +75,8 @@ export interface Progress {
 
 /** Of the service, at once or as the end of a job. */
 export type ServiceCode =
+  | 'asset_missing'
+  | 'asset_unusable'
   | 'conflict'
   | 'content_mismatch'
   | 'corrupt_image'
@@ -87,6 +89,7 @@ export type ServiceCode =
   | 'no_foreground'
   | 'not_found'
   | 'polyglot'
+  | 'rate_limited'
   | 'retries_exhausted'
   | 'temporarily_unavailable'
   | 'too_large'

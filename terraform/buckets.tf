@@ -32,14 +32,18 @@ locals {
     dead-letters = {
       days = var.retention_days.dead_letters
     }
+    # The shops' own backgrounds: put there by whoever keeps the shops, and nowhere else.
+    assets = {
+      kept = true
+    }
   }
 }
 
-# Nothing here is kept for ever, and everything can be made again from a photo that its owner has: so there are no
-# versions, and no soft delete, which would bill for a week what a shopper had deleted.
+# What comes of photos is not kept for ever, and can be made again from a photo that its owner has: so there are no
+# versions, and no soft delete, which would bill for a week what a shopper had deleted. Assets have both.
 resource "google_storage_bucket" "this" {
   #checkov:skip=CKV_GCP_62: reads and writes are counted by metrics; a log line for each would cost more than the objects
-  #checkov:skip=CKV_GCP_78: a version that outlives its object would keep a photo after its shopper deleted it
+  #checkov:skip=CKV_GCP_78: a version that outlives its object would keep a photo after its shopper deleted it; assets have versions
   for_each = local.buckets
 
   name                        = "${var.project}-${each.key}"
@@ -49,19 +53,22 @@ resource "google_storage_bucket" "this" {
   public_access_prevention    = "enforced"
 
   soft_delete_policy {
-    retention_duration_seconds = 0
+    retention_duration_seconds = try(each.value.kept, false) ? 604800 : 0
   }
 
   versioning {
-    enabled = false
+    enabled = try(each.value.kept, false)
   }
 
-  lifecycle_rule {
-    action {
-      type = "Delete"
-    }
-    condition {
-      age = each.value.days
+  dynamic "lifecycle_rule" {
+    for_each = try([each.value.days], [])
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age = lifecycle_rule.value
+      }
     }
   }
 

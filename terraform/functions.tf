@@ -3,8 +3,10 @@ locals {
   # what computes has one to itself. A public function can be called by anybody, so its most instances are also the most
   # that anybody can make it cost; one that answers events is bounded by what it calls.
   #
-  # `reads`, `creates` and `deletes` are buckets. A look-up needs the right to list, or Cloud Storage says 403 of an
-  # object that is not there.
+  # `reads`, `creates`, `adds` and `deletes` are buckets. A look-up needs the right to list, or Cloud Storage says 403 of
+  # an object that is not there. Whoever creates an object that is there already needs the right to delete it
+  # (https://cloud.google.com/storage/docs/access-control/iam-json), if only to be told that it is there, so `creates`
+  # has both; `adds` is for names that are never taken.
   functions = {
     request_upload = {
       text        = "POST /uploads: a signed URL, or at once what the cache has"
@@ -13,8 +15,9 @@ locals {
       most        = 10
       settings    = ["api", "rate_limits"]
       signs       = true
-      reads       = ["jobs", "mattes", "results"]
-      creates     = ["jobs", "uploads"]           # uploads: whoever has the signed URL acts with this account's rights
+      reads       = ["jobs", "mattes", "results", "assets"]
+      creates     = ["jobs"]
+      adds        = ["uploads"]                   # whoever has the signed URL acts with this account's rights, and may do it once
       deletes     = ["jobs", "mattes", "results"] # the last reference to a photo takes along what was made of it
       publishes   = ["results", "costs"]
     }
@@ -24,7 +27,7 @@ locals {
       concurrency = 20
       most        = 10
       settings    = ["api", "rate_limits"]
-      reads       = ["jobs", "uploads", "mattes", "results"]
+      reads       = ["jobs", "uploads", "mattes", "results", "assets"]
       creates     = ["jobs"]
       publishes   = ["jobs", "renders", "results", "costs"]
     }
@@ -43,7 +46,7 @@ locals {
       concurrency = 20
       most        = 5
       settings    = ["api", "rate_limits"]
-      reads       = ["jobs", "mattes", "results"]
+      reads       = ["jobs", "uploads", "mattes", "results"]
       creates     = ["jobs"]
       deletes     = ["jobs", "uploads", "mattes", "results"]
     }
@@ -75,7 +78,7 @@ locals {
       concurrency = 1
       most        = 20
       seconds     = 300
-      reads       = ["jobs", "uploads", "mattes", "results"]
+      reads       = ["jobs", "uploads", "mattes", "results", "assets"]
       creates     = ["jobs", "results"]
       deletes     = ["jobs", "uploads", "mattes", "results"]
       publishes   = ["jobs", "results", "costs"]
@@ -194,8 +197,9 @@ locals {
       publishes   = try(given.publishes, [])
       objects = concat(
         [for bucket in try(given.reads, []) : { bucket = bucket, right = "read" }],
+        [for bucket in try(given.adds, []) : { bucket = bucket, right = "add" }],
         [for bucket in try(given.creates, []) : { bucket = bucket, right = "create" }],
-        [for bucket in try(given.deletes, []) : { bucket = bucket, right = "delete" }],
+        [for bucket in setsubtract(try(given.deletes, []), try(given.creates, [])) : { bucket = bucket, right = "delete" }],
       )
     }
   }
@@ -203,10 +207,11 @@ locals {
   event_functions  = toset(concat(["on_upload"], [for subscription in local.subscriptions : subscription.function if can(subscription.function)]))
   public_functions = toset([for name, function in local.function_specs : name if function.public])
 
-  # The rights on a bucket. Google has no role that may only delete.
+  # The rights on a bucket. Google has no role that may only delete, nor one that may create and delete and not read.
   object_roles = {
     read   = "roles/storage.objectViewer"
-    create = "roles/storage.objectCreator"
+    add    = "roles/storage.objectCreator"
+    create = google_project_iam_custom_role.object_creator.name
     delete = google_project_iam_custom_role.object_remover.name
   }
 
@@ -301,6 +306,13 @@ resource "google_project_iam_custom_role" "object_remover" {
   title       = "Object remover"
   description = "May delete objects, and nothing else."
   permissions = ["storage.objects.delete"]
+}
+
+resource "google_project_iam_custom_role" "object_creator" {
+  role_id     = "objectCreator"
+  title       = "Object creator"
+  description = "May create objects, and be told that one is there already, for which Cloud Storage asks for the right to delete."
+  permissions = ["storage.objects.create", "storage.objects.delete"]
 }
 
 resource "google_storage_bucket_iam_member" "function" {

@@ -123,6 +123,7 @@ locals {
       MATTES_BUCKET  = google_storage_bucket.this["mattes"].name
       RESULTS_BUCKET = google_storage_bucket.this["results"].name
       JOBS_BUCKET    = google_storage_bucket.this["jobs"].name
+      ASSETS_BUCKET  = google_storage_bucket.this["assets"].name
       LOG_FORMAT     = "json"
     }
 

@@ -136,9 +136,10 @@ resource "google_storage_bucket_iam_member" "worker" {
     for grant in flatten([
       for bucket, rights in {
         uploads = ["read", "delete"]
-        mattes  = ["read", "create", "delete"]
-        results = ["read", "create", "delete"]
-        jobs    = ["read", "create", "delete"]
+        mattes  = ["read", "create"]
+        results = ["read", "create"]
+        jobs    = ["read", "create"]
+        assets  = ["read"]
       } : [for right in rights : { bucket = bucket, right = right }]
     ]) : "${grant.right} ${grant.bucket}" => grant
   }

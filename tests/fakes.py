@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from events.envelope import Event
     from events.messages import JobRequested, Message
     from imaging.photo import Photo
+    from jobs.processing import Pixels
     from jobs.timing import Stopwatch
 
 __all__ = [
@@ -236,6 +237,20 @@ class SettableClock:
         self.on_sleep()
 
 
+class Decoded(NamedTuple):
+    """`jobs.processing.Pixels` of a photo that is decoded already, and of a smaller one for those who ask."""
+
+    photo: Photo
+    smaller: Photo | None = None
+
+    def reduced(self, least: int) -> Photo:
+        smaller = self.smaller
+        return smaller if smaller is not None and min(smaller.width, smaller.height) >= least else self.photo
+
+    def whole(self) -> Photo:
+        return self.photo
+
+
 class InstantMattes:
     """`jobs.processing.MatteSource` that takes no time: the inner half of every photo is its subject.
 
@@ -249,12 +264,12 @@ class InstantMattes:
         self.alone: list[bool] = []
         self._during = during or (lambda _job: None)
 
-    def compute(self, photo: Photo, job: JobRequested, *, alone: bool, watch: Stopwatch) -> ComputedMatte:
+    def compute(self, pixels: Pixels, job: JobRequested, *, alone: bool, watch: Stopwatch) -> ComputedMatte:
         self.computed.append(job.job_id)
         self.alone.append(alone)
         with watch.stage("network"):
             self._during(job)
-        return ComputedMatte(self.alpha(photo), 1)
+        return ComputedMatte(self.alpha(pixels.whole()), 1)
 
     def alpha(self, photo: Photo) -> NDArray[np.uint8]:
         alpha = np.zeros((photo.height, photo.width), np.uint8)
@@ -280,6 +295,7 @@ class FakeEngine:
 
     name = "fake"
     device = "cpu"
+    side = 2
 
     def __init__(self, model: str = "fake-000000000000-fp32-p1", *, largest_batch: int = 4) -> None:
         self.model = model

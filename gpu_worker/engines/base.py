@@ -52,6 +52,10 @@ class Engine(Protocol):
     def largest_batch(self) -> int:
         """Most images that `infer` takes at once."""
 
+    @property
+    def side(self) -> int:
+        """Of the network's square input, px: a photo reduced to no less looks the same to it."""
+
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """An upright photo, (H, W, 3) sRGB -> the network's input for it, (3, side, side)."""
 

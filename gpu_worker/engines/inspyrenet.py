@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from torch.nn import functional
 
 from gpu_worker.engines.base import BatchTooLargeError, EngineUnavailableError, NetworkFailedError
+from gpu_worker.engines.memory import measured_batch
 from gpu_worker.engines.models import model_id
 from gpu_worker.inspyrenet.lean import DTYPES, LeanNetwork, cast, layers_for, read_packed
 from gpu_worker.weights import WeightsError
@@ -42,9 +44,10 @@ class InSPyReNetEngine:
         self.name = weights.name
         self.model = model_id(weights, precision)
         self.device = device
-        self.largest_batch = model.largest_batch if device == "cuda" else 1
+        self.side = model.preprocessing.side
         self._preprocessing = model.preprocessing
         self._network = _network(weights, precision, device, model.preprocessing.side)
+        self.largest_batch = self._measured_batch(model.largest_batch) if device == "cuda" else 1
 
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._preprocessing.apply(rgb)
@@ -54,13 +57,21 @@ class InSPyReNetEngine:
             raise ValueError(f"{len(inputs)} images, but at most {self.largest_batch} at once")
         if not inputs:
             return []
-        try:
-            mattes = self._pass(np.stack(inputs))
-        except torch.OutOfMemoryError as error:
-            raise BatchTooLargeError(f"no memory for {len(inputs)} images", batch=len(inputs)) from error
+        mattes = self._pass_that_fits(np.stack(inputs))
         if not np.isfinite(mattes).all():
             raise NetworkFailedError("the network's matte is not finite", device=self.device)
         return list(mattes)
+
+    def _pass_that_fits(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        with suppress(torch.OutOfMemoryError):
+            return self._pass(batch)
+        # Only out here: within `except`, the error holds on to the tensors of the failed pass.
+        torch.cuda.empty_cache()
+        raise BatchTooLargeError(f"no memory for {len(batch)} images", batch=len(batch))
+
+    def _measured_batch(self, largest: int) -> int:
+        blank = np.zeros((1, 3, self.side, self.side), np.float32)
+        return measured_batch(lambda: self._pass(blank), largest)
 
     @torch.inference_mode()
     def _pass(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -22,7 +22,7 @@ __all__ = ["MODELS", "InSPyReNetModel", "OnnxModel", "model_id", "model_of", "pr
 
 @dataclass(frozen=True, slots=True)
 class InSPyReNetModel:
-    """InSPyReNet over Swin-B. `largest_batch` is for a GPU with 24 GB."""
+    """InSPyReNet over Swin-B. `largest_batch`: images at once on a GPU, if its memory does."""
 
     version: int
     preprocessing: Preprocessing

@@ -44,6 +44,7 @@ class OnnxEngine:
         self.name = weights.name
         self.model = model_id(weights, precision)
         self.device = device
+        self.side = model.preprocessing.side
         self._declared = model
         self._session = _start(weights, device, threads)
         _compare(weights, model, self._session)

@@ -14,6 +14,8 @@ const MESSAGES = {
   no_foreground: another('Nothing stands out in this photo', 'Try one with a clear subject: a person, an animal, a thing.'),
   unreadable_file: another('The file can’t be read', 'It may have moved, or still be in the cloud. Choose it again.'),
   unsupported_recipe: another('This look can’t be made', 'The effect, background and format don’t go together, or the photo is too big for them.'),
+  asset_missing: wait('This background is gone', 'The shop does not have that picture any more. Choose another background.'),
+  asset_unusable: wait('This background can’t be used', 'The shop’s picture is damaged. Choose another background.'),
   // the way there
   network: retry('The connection was lost', 'Your photo is still here. Try again once you are online.'),
   upload_refused: retry('The upload was refused', 'The storage did not take the photo. Try again.'),

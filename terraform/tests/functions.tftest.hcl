@@ -52,20 +52,20 @@ run "functions_have_exactly_these_rights" {
         for name in keys(google_storage_bucket_iam_member.function) : replace(name, "${function} ", "") if startswith(name, "${function} ")
       ]))
       } == {
-      delete_job       = "create jobs, delete jobs, delete mattes, delete results, delete uploads, read jobs, read mattes, read results"
+      delete_job       = "create jobs, delete mattes, delete results, delete uploads, read jobs, read mattes, read results, read uploads"
       deliver          = "create jobs, read jobs, read results"
       intents          = "create jobs, read jobs"
       job_status       = "read jobs, read results"
       notify           = "read results"
-      on_alert         = "create jobs, delete jobs, read jobs"
-      on_dead_letter   = "create dead-letters, create jobs, delete jobs, delete mattes, delete results, delete uploads, read jobs, read mattes, read results, read uploads"
-      on_upload        = "create jobs, delete jobs, delete mattes, delete results, delete uploads, read jobs, read mattes, read results, read uploads"
+      on_alert         = "create jobs, read jobs"
+      on_dead_letter   = "create dead-letters, create jobs, delete mattes, delete results, delete uploads, read jobs, read mattes, read results, read uploads"
+      on_upload        = "create jobs, delete mattes, delete results, delete uploads, read jobs, read mattes, read results, read uploads"
       precompute       = "create jobs, read jobs, read mattes, read results, read uploads"
       reconcile_idle   = ""
       record_cost      = ""
-      render           = "create jobs, create results, delete jobs, delete mattes, delete results, delete uploads, read jobs, read mattes, read results, read uploads"
-      request_upload   = "create jobs, create uploads, delete jobs, delete mattes, delete results, read jobs, read mattes, read results"
-      restyle          = "create jobs, read jobs, read mattes, read results, read uploads"
+      render           = "create jobs, create results, delete mattes, delete uploads, read assets, read jobs, read mattes, read results, read uploads"
+      request_upload   = "add uploads, create jobs, delete mattes, delete results, read assets, read jobs, read mattes, read results"
+      restyle          = "create jobs, read assets, read jobs, read mattes, read results, read uploads"
       sweep_deliveries = "delete jobs, read jobs"
       warm             = "create jobs, read jobs"
     }
@@ -133,6 +133,12 @@ run "functions_have_exactly_these_rights" {
 run "rights_are_what_they_are_called" {
   command = plan
 
+  # A delete of what is gone already is told as such only to those who may list.
+  assert {
+    condition     = alltrue([for function in local.functions : length(setsubtract(concat(try(function.deletes, []), try(function.creates, [])), concat(try(function.reads, []), ["dead-letters"]))) == 0])
+    error_message = "A function deletes or creates where it can't look."
+  }
+
   assert {
     condition = alltrue([
       for name, grant in google_storage_bucket_iam_member.function :
@@ -144,7 +150,7 @@ run "rights_are_what_they_are_called" {
   }
 
   assert {
-    condition     = google_project_iam_custom_role.object_remover.permissions == toset(["storage.objects.delete"]) && google_project_iam_custom_role.row_inserter.permissions == toset(["bigquery.tables.updateData"])
+    condition     = google_project_iam_custom_role.object_remover.permissions == toset(["storage.objects.delete"]) && google_project_iam_custom_role.object_creator.permissions == toset(["storage.objects.create", "storage.objects.delete"]) && google_project_iam_custom_role.row_inserter.permissions == toset(["bigquery.tables.updateData"])
     error_message = "A role of our own grants more than its name says."
   }
 
@@ -163,9 +169,10 @@ run "the_worker_and_the_pushes_have_exactly_these_rights" {
   assert {
     condition = toset(keys(google_storage_bucket_iam_member.worker)) == toset([
       "read uploads", "delete uploads",
-      "read mattes", "create mattes", "delete mattes",
-      "read results", "create results", "delete results",
-      "read jobs", "create jobs", "delete jobs",
+      "read mattes", "create mattes",
+      "read results", "create results",
+      "read jobs", "create jobs",
+      "read assets",
     ]) && toset(keys(google_pubsub_topic_iam_member.worker)) == toset(["costs", "results"])
     error_message = "The worker has other rights than those listed here."
   }

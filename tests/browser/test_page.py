@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from events import errors
+from functions.rate_limits import RateLimitedError
 from tests.browser.dying_line import DyingLine
 from tests.browser.photos import heic, jpeg
 
@@ -220,7 +221,9 @@ class TestLooks:
             expect(desktop.page.locator("#notice")).to_be_hidden()
             expect(desktop.page.locator("#after")).to_have_attribute("alt", re.compile("on a background"))
 
-    def test_the_download_is_of_full_size_in_the_chosen_look_and_a_jpeg_only_with_a_background(self, desktop: Shopper) -> None:
+    def test_the_download_is_of_full_size_in_the_chosen_look_and_a_jpeg_only_with_a_background(
+        self, desktop: Shopper
+    ) -> None:
         choose(desktop.page, jpeg("wide", 2000, 40))
         state(desktop.page, "ready")
         chip(desktop.page, "black_white").click()
@@ -339,7 +342,7 @@ class TestTrouble:
 
     def test_every_error_code_has_words_and_a_type(self, desktop: Shopper) -> None:
         kinds = (getattr(errors, name) for name in errors.__all__)
-        codes = {kind.code for kind in kinds if kind is not errors.PermanentError} | {"retries_exhausted"}
+        codes = {kind.code for kind in kinds} | {"retries_exhausted", RateLimitedError.code}
         known = desktop.page.evaluate("async () => (await import('/storefront/demo/messages.js')).KNOWN_CODES")
         types = (ROOT / "storefront" / "cutout.d.ts").read_text()
 
@@ -398,7 +401,8 @@ class TestEverybody:
 def sample(name: str) -> bytes:
     """The photo that the repository ships, in a version of its own."""
     encoded = BytesIO()
-    Image.open(SAMPLE).save(encoded, "jpeg", comment=name)
+    photo = Image.open(SAMPLE)
+    photo.save(encoded, "jpeg", comment=name, exif=photo.getexif())
     return encoded.getvalue()
 
 
@@ -409,7 +413,8 @@ def look(page: Page, name: str) -> None:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of the two
         found = page.evaluate("async (rules) => (await axe.run(rules)).violations", rules)
         assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
-        page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=True)
+        whole = page.locator("#tools").is_visible()  # of a phone, such a picture shows what only a desktop has
+        page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=whole)
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
 
 

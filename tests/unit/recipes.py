@@ -15,6 +15,7 @@ from events.recipe import (
     Format,
     Gradient,
     Outline,
+    Picture,
     Position,
     Recipe,
     Shadow,
@@ -28,6 +29,7 @@ _backgrounds: Final[st.SearchStrategy[Background]] = st.one_of(
     st.builds(Color, color=_colors),
     st.builds(Gradient, colors=st.lists(_colors, min_size=2, max_size=4).map(tuple), angle=st.integers(0, 359)),
     st.builds(Blur, radius=st.integers(5, 100)),
+    st.builds(Picture, asset=st.integers(0, 2**256 - 1).map(lambda value: f"{value:064x}")),
 )
 _crops: Final = st.one_of(st.builds(Crop, margin=st.integers(0, 100)), st.builds(Crop, margin_px=st.integers(0, 4096)))
 _positions: Final = st.builds(Position, x=st.integers(0, 100), y=st.integers(0, 100))

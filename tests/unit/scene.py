@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BUCKETS", "GPU", "RECIPES", "SECRET", "Job", "Scene", "photo"]
 
-BUCKETS: Final = Buckets(uploads="u-cutout", mattes="m-cutout", results="r-cutout", jobs="j-cutout")
+BUCKETS: Final = Buckets(uploads="u-cutout", mattes="m-cutout", results="r-cutout", jobs="j-cutout", assets="a-cutout")
 SECRET: Final = b"0" * 32
 RECIPES: Final = (Recipe(), Recipe(background=Color(color="#ffffff"), format="jpg", max_side=16))
 GPU: Final = Billing(kind="gpu", plan="instance", region="europe-west4", vcpus=8, gib=32, gpus=1)

@@ -56,7 +56,7 @@ class LeanNetwork:
             features = self._backbone(images)
             mattes = normalised(torch.sigmoid(self._logits(features)))
             # What was not finite on the way is taken for zero by a ReLU of oneDNN. Nothing else shows it afterwards.
-            return mattes.where(features[-1].isfinite().all(dim=(1, 2, 3))[:, None, None, None], torch.nan)
+            return mattes.where(features[-1].isfinite().flatten(1).all(dim=1)[:, None, None, None], torch.nan)
 
     def _logits(self, features: list[Tensor]) -> Tensor:
         patches, quarter, *coarser = (context(x) for context, x in zip(self._contexts, features, strict=True))

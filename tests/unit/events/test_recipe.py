@@ -19,6 +19,7 @@ from events.recipe import (
     Format,
     Gradient,
     Outline,
+    Picture,
     Position,
     Recipe,
     Shadow,
@@ -144,6 +145,10 @@ def test_a_crop_has_one_margin() -> None:
         (b'{"crop":{"margin_px":4097}}', {"$.crop.margin_px": "Expected `int` <= 4096"}),
         (b'{"scale":0,"dpi":2401}', {"$.scale": "Expected `int` >= 1", "$.dpi": "Expected `int` <= 2400"}),
         (b'{"position":{"x":-1,"z":2}}', {"$.position.x": "Expected `int` >= 0", "$.position.z": "not a known field"}),
+        (
+            b'{"background":{"kind":"image","asset":"../other/beach.jpg"}}',
+            {"$.background.asset": "Expected `str` matching regex '^[0-9a-f]{64}$(?!\\\\n)'"},
+        ),
         (b'{"background":{"kind":"blur","radius":4}}', {"$.background.radius": "Expected `int` >= 5"}),
         (
             b'{"background":{"kind":"gradient","colors":["#ffffff"],"angle":360}}',
@@ -166,7 +171,7 @@ def test_as_many_recipes_as_may_be_fit_into_the_metadata_of_an_upload() -> None:
     """Google Cloud Storage takes 8 KiB of it for an object, and the traceparent needs some."""
     longest = Recipe(
         effect="enhanced_black_white",
-        background=Gradient(colors=("#ffffff", "#fffffe", "#fffffd", "#fffffc"), angle=359),
+        background=Picture(asset="f" * 64),
         crop=Crop(margin_px=4096),
         scale=100,
         position=Position(x=100, y=100),

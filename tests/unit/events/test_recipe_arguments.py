@@ -31,6 +31,7 @@ def parsed(*arguments: str) -> list[dict[str, Any]]:
         ),
         (["--background", "blur"], {"background": {"kind": "blur"}}),
         (["--background", "blur:40"], {"background": {"kind": "blur", "radius": 40}}),
+        (["--background", f"asset:{'0' * 64}"], {"background": {"kind": "image", "asset": "0" * 64}}),
         (["--crop", "5"], {"crop": {"margin": 5}}),
         (["--crop", "12px"], {"crop": {"margin_px": 12}}),
         (["--scale", "80", "--position", "50,100"], {"scale": 80, "position": {"x": 50, "y": 100}}),

@@ -84,7 +84,7 @@ def test_a_list_of_a_wrong_length_is_reported(count: int, bound: str) -> None:
 def test_a_wrong_tag_is_reported_with_those_expected() -> None:
     bad = b'{"background":{"kind":"video","color":"#ffffff"},"format":"gif"}'
     assert problems(bad, Recipe) == {
-        "$.background.kind": "Expected 'color' or 'gradient' or 'blur', got 'video'",
+        "$.background.kind": "Expected 'color' or 'gradient' or 'blur' or 'image', got 'video'",
         "$.format": "Invalid enum value 'gif'",
     }
 

@@ -13,7 +13,7 @@ from events.messages import JobRequested
 from gpu_worker.mattes import NetworkMattes, NetworkUnhealthyError
 from imaging.photo import Photo
 from jobs.timing import Stopwatch
-from tests.fakes import FakeEngine, SettableClock
+from tests.fakes import Decoded, FakeEngine, SettableClock
 from tests.unit.examples import EXAMPLES
 from tests.unit.waiting import until
 
@@ -48,7 +48,14 @@ def mattes(engine: FakeEngine, clock: SettableClock) -> Iterator[NetworkMattes]:
 
 
 def compute(mattes: NetworkMattes, photo: Photo, *, alone: bool = False) -> ComputedMatte:
-    return mattes.compute(photo, JOB, alone=alone, watch=Stopwatch())
+    return mattes.compute(Decoded(photo), JOB, alone=alone, watch=Stopwatch())
+
+
+def test_the_network_looks_at_a_smaller_photo_where_there_is_one(mattes: NetworkMattes) -> None:
+    smaller = Photo(np.full((3, 4, 3), 204, np.uint8))
+    made = mattes.compute(Decoded(gray(51), smaller), JOB, alone=False, watch=Stopwatch())
+    assert made.alpha.shape == (6, 8)
+    assert np.all(made.alpha == 204)
 
 
 def test_a_matte_has_the_photos_size(mattes: NetworkMattes) -> None:
@@ -60,8 +67,8 @@ def test_a_matte_has_the_photos_size(mattes: NetworkMattes) -> None:
 
 def test_each_stage_is_timed(mattes: NetworkMattes) -> None:
     watch = Stopwatch()
-    mattes.compute(gray(51), JOB, alone=False, watch=watch)
-    assert set(watch.seconds) == {"prepare", "network", "upsample"}
+    mattes.compute(Decoded(gray(51)), JOB, alone=False, watch=watch)
+    assert set(watch.seconds) == {"decode", "prepare", "network", "upsample"}
 
 
 def test_the_network_sees_a_transparent_photo_over_white(mattes: NetworkMattes) -> None:

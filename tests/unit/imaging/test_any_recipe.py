@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imaging.photo import Gray
     from imaging.render import Rendering
 
+PICTURE: Final = Photo(np.random.default_rng(9).integers(0, 256, (37, 61, 3), np.uint8))
 KINDS: Final = {"png": "PNG", "webp": "WEBP", "jpg": "JPEG", "avif": "AVIF", "mask": "PNG"}
 
 
@@ -77,7 +78,7 @@ def test_a_result_is_what_its_recipe_promises(cutout: tuple[Photo, Gray], recipe
     subject = bounds(matte if photo.alpha is None else np.rint(matte / 255 * photo.alpha).astype(np.uint8))
     if subject is None:  # a photo's own alpha may hide all of it
         return
-    rendering = Renderer(photo, matte).render(recipe)
+    rendering = Renderer(photo, matte, lambda _asset: PICTURE).render(recipe)
     image = opened(rendering)
     assert (rendering.width, rendering.height) == image.size == promised_size(photo, matte, recipe)
     assert image.format == KINDS[recipe.format]
@@ -95,7 +96,7 @@ def test_a_recipe_gives_the_same_file_each_time(cutout: tuple[Photo, Gray], reci
     photo, matte = cutout
     if photo.alpha is not None:
         photo = Photo(photo.rgb)
-    first, second = (Renderer(photo, matte).render(recipe).data for _ in range(2))
+    first, second = (Renderer(photo, matte, lambda _asset: PICTURE).render(recipe).data for _ in range(2))
     assert first == second
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import pytest
 
-from events.recipe import Blur, Color, Crop, Gradient, Recipe
+from events.recipe import Blur, Color, Crop, Gradient, Picture, Recipe
 from imaging.backdrop import backdrop
 from imaging.photo import Photo
 from imaging.placement import place
@@ -17,9 +17,16 @@ if TYPE_CHECKING:
     from imaging.photo import Gray, Rgb
 
 
+PICTURE: Final = Photo(np.repeat(np.arange(250, dtype=np.uint8), 4)[None, :, None].repeat(300, 0).repeat(3, 2))
+"""1000 x 300 px, from black on the left to near white on the right."""
+SEE_THROUGH: Final = Photo(np.zeros((50, 50, 3), np.uint8), np.zeros((50, 50), np.uint8))
+
+
 def drawn(background: Background, photo: Photo, alpha: Gray, **parts: object) -> Rgb:
     recipe = Recipe(background=background, **parts)  # type: ignore[arg-type]  # of a recipe
-    return backdrop(background, place(alpha, recipe), photo, alpha)
+    return backdrop(
+        background, place(alpha, recipe), photo, alpha, {"0" * 64: PICTURE, "1" * 64: SEE_THROUGH}.__getitem__
+    )
 
 
 def plain(width: int, height: int) -> tuple[Photo, Gray]:
@@ -102,6 +109,28 @@ def test_transparent_parts_of_a_photo_are_no_background() -> None:
     black[:, 300:] = 0
     blurred = drawn(Blur(), Photo(black, own), alpha)
     assert blurred[150, 390, 2] > 120
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "left", "right"),
+    [
+        (1000, 300, 0, 249),
+        (300, 300, 87, 162),
+        (500, 150, 0, 249),
+        (60, 120, 106, 143),
+        (2000, 300, 0, 249),
+        (3, 200, 123, 125),
+    ],
+)
+def test_an_image_covers_the_frame_around_its_middle(width: int, height: int, left: int, right: int) -> None:
+    rgb = drawn(Picture(asset="0" * 64), *plain(width, height))
+    assert rgb.shape == (height, width, 3)
+    assert np.abs(rgb[:, 0].astype(int) - left).max() <= 2
+    assert np.abs(rgb[:, -1].astype(int) - right).max() <= 2
+
+
+def test_a_transparent_image_stands_on_white() -> None:
+    assert (drawn(Picture(asset="1" * 64), *plain(30, 20)) == 255).all()
 
 
 def test_a_cropped_result_has_the_background_of_its_crop() -> None:
