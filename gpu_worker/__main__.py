@@ -27,7 +27,14 @@ def main() -> NoReturn:
         from gpu_worker.weights import find_weights  # noqa: PLC0415
 
         weights = find_weights(settings.weights, _BAKED, _LOCAL, precision=settings.precision)
-        return load_engine(weights, device=settings.device, precision=settings.precision, threads=settings.threads)
+        return load_engine(
+            weights,
+            device=settings.device,
+            precision=settings.precision,
+            threads=settings.threads,
+            backend=settings.backend,
+            cache=settings.cache,
+        )
 
     serve(settings, load)
 

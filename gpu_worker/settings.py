@@ -14,6 +14,7 @@ from jobs.places import Buckets
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gpu_worker.engines.models import Backend
     from gpu_worker.weights import Precision
 
 __all__ = ["Settings"]
@@ -30,6 +31,8 @@ class Settings:
     device: str
     weights: Path | None
     precision: Precision
+    backend: Backend
+    cache: Path | None
     threads: int | None
     concurrency: int
     max_pending: int
@@ -51,6 +54,7 @@ class Settings:
         env = Environment(environ)
         in_cloud = "K_SERVICE" in environ
         weights = env.text("WEIGHTS", default="")
+        cache = env.text("CACHE_DIR", default="")
         threads = env.integer("THREADS", default=0, minimum=0, maximum=256)
         settings = cls(
             project=env.text("PROJECT"),
@@ -68,6 +72,8 @@ class Settings:
             device=env.choice("DEVICE", ("cuda", "cpu")),
             weights=Path(weights) if weights else None,
             precision=env.choice("PRECISION", ("f32", "bf16", "f16"), default="f32"),
+            backend=env.choice("BACKEND", ("torch", "openvino"), default="torch"),
+            cache=Path(cache) if cache else None,
             threads=threads or None,
             concurrency=env.integer("CONCURRENCY", default=4, minimum=1, maximum=64),
             max_pending=env.integer("MAX_PENDING", default=64, minimum=1, maximum=1000),

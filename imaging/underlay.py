@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
+from imaging.contours import drawn, kept
 from imaging.layer import Layer, fitted
 from imaging.photo import blend, components
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from events.recipe import Outline, Shadow
     from imaging.photo import Gray
 
@@ -20,11 +23,12 @@ _OUTLINE_SIDE: Final = 1536  # px at which distances are found; they can be enla
 _INSIDE: Final = 64  # alpha, of a slightly blurred matte, from which a pixel is worth a line around it
 _OUTSIDE: Final = 0.6745  # of the blur: how far outside of a straight edge that alpha is found
 _ROUNDNESS: Final = 0.3  # of the line's width: the blur that leaves out specks and makes corners round
+_HOLE: Final = 5  # widths of the line: the side of a square as large as the largest hole that is filled
 _SOFT_SIGMA: Final = 4.0  # px of a shadow's blur at the size at which it is made
 
 
 def outlined(layer: Layer, outline: Outline) -> Layer:
-    """The layer on a backing that reaches beyond it by the outline's width."""
+    """The layer on a backing that reaches beyond it by the outline's width, and has no small holes."""
     height, width = layer.alpha.shape
     size = fitted(width, height, _OUTLINE_SIDE)
     small = _resized(layer.alpha, size)
@@ -33,11 +37,8 @@ def outlined(layer: Layer, outline: Outline) -> Layer:
     reach = max(line - _OUTSIDE * rounding + 0.5, 0.5)  # from the middle of a pixel, which lies half of one inside
     inside = cv2.GaussianBlur(small, (0, 0), rounding) >= _INSIDE
     distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    smooth = cv2.GaussianBlur(distance, (0, 0), rounding)
-    full = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR)
-    enlarged = max(width, height) / max(size)
-    backing = cv2.convertScaleAbs(np.maximum(reach + 0.5 / enlarged - full, 0), alpha=255 * enlarged)
-    return _on(layer, np.asarray(backing, np.uint8), outline.color)
+    smooth = _without_holes(np.asarray(cv2.GaussianBlur(distance, (0, 0), rounding), np.float32), reach, line)
+    return _on(layer, drawn(kept(reach - smooth), (width, height)), outline.color)
 
 
 def shadowed(layer: Layer, shadow: Shadow) -> Layer:
@@ -54,6 +55,17 @@ def shadowed(layer: Layer, shadow: Shadow) -> Layer:
     moved = cv2.warpAffine(small, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     cast = cv2.resize(moved, (width, height), interpolation=cv2.INTER_LINEAR)
     return _on(layer, np.asarray(cv2.convertScaleAbs(cast, alpha=shadow.opacity / 100), np.uint8), shadow.color)
+
+
+def _without_holes(distance: NDArray[np.float32], reach: float, line: float) -> NDArray[np.float32]:
+    """Distances where 0 takes the place of small areas beyond `reach` that have no way to the frame."""
+    beyond = (distance > reach - 1).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(beyond, connectivity=4)
+    filled = np.asarray(stats)[:, cv2.CC_STAT_AREA] < (_HOLE * line) ** 2
+    for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        filled[edge] = False
+    filled[0] = False  # what is not beyond
+    return np.where(filled[labels], np.float32(0), distance) if count > 1 else distance
 
 
 def _resized(alpha: Gray, size: tuple[int, int]) -> Gray:

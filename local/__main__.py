@@ -2,6 +2,7 @@
 
 up       start everything and print where it is, until Ctrl-C
 demo     real photos through the real system, then a contact sheet
+asset    a background of the storefront's own
 submit   photos to the system that `up` started, or to one of its own
 status   what runs, and how it is
 report   what it all cost: a page with charts, and tables
@@ -24,7 +25,7 @@ import msgspec
 from rich.console import Console
 
 from events.errors import CutoutError
-from local import dead_letters, report
+from local import assets, dead_letters, report
 from local.demo import run_demo
 from local.processes import ProcessError
 from local.pubsub_emulator import EmulatorMissingError
@@ -67,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     weights.add_argument(
         "--precision", choices=("f32", "bf16", "f16"), default="f32", help="of InSPyReNet (default: f32)"
     )
+    weights.add_argument(
+        "--backend", choices=("torch", "openvino"), default="torch", help="what computes (default: torch)"
+    )
 
     up = commands.add_parser("up", parents=[weights], help="start everything, until Ctrl-C")
     up.add_argument("--state", type=Path, default=STATE, help="where objects, keys and logs are kept (default: .local)")
@@ -84,6 +88,10 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("--state", type=Path, default=STATE, help="where `up` keeps its state (default: .local)")
     send.set_defaults(run=_submit)
 
+    asset = commands.add_parser("asset", help="a background of the storefront's own, for --background asset:SHA256")
+    assets.add_arguments(asset, state=STATE)
+    asset.set_defaults(run=_asset)
+
     status = commands.add_parser("status", help="what runs, and how it is")
     status.add_argument("--state", type=Path, default=STATE, help="where `up` keeps its state (default: .local)")
     status.set_defaults(run=_status)
@@ -98,8 +106,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _network(options: argparse.Namespace) -> Network:
+    return Network.from_weights(options.weights, options.precision, options.backend)
+
+
 def _up(options: argparse.Namespace) -> int:
-    network = Network.from_weights(options.weights, options.precision)
+    network = _network(options)
     if running(options.state) is not None:
         raise RuntimeError(f"it runs already (python -m local status); its state is in {options.state}")
     with ExitStack() as exits:
@@ -137,7 +149,7 @@ def _announce(stack: Stack, state: Path) -> None:
 
 def _demo(options: argparse.Namespace) -> int:
     photos = options.photos or sorted(path for path in PHOTOS.iterdir() if path.suffix.lower() in _SUFFIXES)
-    network = Network.from_weights(options.weights, options.precision)
+    network = _network(options)
     with tempfile.TemporaryDirectory(prefix="cutout-demo-") as state, ExitStack() as exits:
         with console.status("starting emulators, functions and worker"):
             stack = exits.enter_context(Stack(Path(state), network))
@@ -151,8 +163,12 @@ def _submit(options: argparse.Namespace) -> int:
         return submit(submission, info.api_url, info.api_key)
     with ExitStack() as exits:
         with console.status("nothing runs yet: starting emulators, functions and worker"):
-            stack = exits.enter_context(Stack(options.state, Network.from_weights(options.weights, options.precision)))
+            stack = exits.enter_context(Stack(options.state, _network(options)))
         return submit(submission, stack.api_url, stack.api_key)
+
+
+def _asset(options: argparse.Namespace) -> int:
+    return assets.run(options, running(options.state))
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from gpu_worker.engines.models import Backend
     from gpu_worker.weights import Precision
 
 __all__ = ["Network", "Secrets", "Stack", "StackInfo"]
@@ -92,20 +93,24 @@ class Network:
     module: str
     weights: Path | None
     precision: Precision = "f32"
+    backend: Backend = "torch"
     device: str = "cpu"
 
     @classmethod
-    def from_weights(cls, explicit: Path | None = None, precision: Precision = "f32") -> Self:
+    def from_weights(
+        cls, explicit: Path | None = None, precision: Precision = "f32", backend: Backend = "torch"
+    ) -> Self:
         """Raises `WeightsError` where there are none, or not those that were asked for, and `EngineUnavailableError`
         where they can't compute in `precision`.
         """
         weights = find_weights(explicit, ROOT / "weights", ROOT / "weights", precision=precision)
         return cls(
             name=weights.name,
-            model=model_id(weights, precision),
+            model=model_id(weights, precision, backend),
             module="gpu_worker",
             weights=weights.path,
             precision=precision,
+            backend=backend,
         )
 
     @classmethod
@@ -150,7 +155,11 @@ class Stack:
     ) -> None:
         self.state = state
         self.buckets = Buckets(
-            uploads=topology.UPLOADS_BUCKET, mattes="mattes", results="results", jobs="jobs", assets="assets"
+            uploads=topology.UPLOADS_BUCKET,
+            mattes="mattes",
+            results="results",
+            jobs="jobs",
+            assets=topology.ASSETS_BUCKET,
         )
         self._network = network
         self._backoff = backoff
@@ -227,6 +236,7 @@ class Stack:
             "DEVICE": self._network.device,
             "WEIGHTS": str(self._network.weights or ""),
             "PRECISION": self._network.precision,
+            "BACKEND": self._network.backend,
             "CONCURRENCY": "2",
             "INSTANCE_VCPUS": str(_VCPUS),
             "INSTANCE_GIB": str(_GIB),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = [
+    "ASSETS_BUCKET",
     "BACKOFF",
     "BUCKETS",
     "DEAD_LETTERS_BUCKET",
@@ -39,7 +40,8 @@ UPLOADS_BUCKET: Final = "uploads"
 UPLOADS_TOPIC: Final = "uploads-finalized"
 """Where fake-gcs-server tells of uploads. In the cloud, Eventarc keeps such a topic of its own."""
 DEAD_LETTERS_BUCKET: Final = "dead-letters"
-BUCKETS: Final = (UPLOADS_BUCKET, "mattes", "results", "jobs", "assets", DEAD_LETTERS_BUCKET)
+ASSETS_BUCKET: Final = "assets"
+BUCKETS: Final = (UPLOADS_BUCKET, "mattes", "results", "jobs", ASSETS_BUCKET, DEAD_LETTERS_BUCKET)
 TOPICS: Final = (
     UPLOADS_TOPIC,
     "jobs",

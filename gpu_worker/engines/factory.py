@@ -5,26 +5,53 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from gpu_worker.engines.models import InSPyReNetModel, model_of
+from gpu_worker.engines.models import InSPyReNetModel, model_id, model_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gpu_worker.engines.base import Engine
+    from gpu_worker.engines.models import Backend
+    from gpu_worker.engines.openvino import Graph
     from gpu_worker.weights import Precision, Weights
 
 __all__ = ["load_engine"]
 
 
-def load_engine(weights: Weights, *, device: str, precision: Precision = "f32", threads: int | None = None) -> Engine:
+def load_engine(
+    weights: Weights,
+    *,
+    device: str,
+    precision: Precision = "f32",
+    threads: int | None = None,
+    backend: Backend = "torch",
+    cache: Path | None = None,
+) -> Engine:
     """The engine that runs these weights on `device` (`cpu`, `cuda`) in `precision`, after their digest was checked.
 
-    `threads` on the CPU for one pass; None leaves the choice to the runtime. Raises `WeightsError` for weights that
-    are not what their manifest says, `EngineUnavailableError` for a device that is not there or a precision that is
-    not theirs.
+    `threads` on the CPU for one pass; None leaves the choice to the runtime. `cache` is the folder where a backend
+    that compiles keeps what it made; None for that of the weights. Raises `WeightsError` for weights that are not
+    what their manifest says, `EngineUnavailableError` for a device or a backend that is not there, or a precision
+    that is not theirs.
     """
     model = model_of(weights)
+    model_id(weights, precision, backend)  # refuses before anything heavy is imported
     with ThreadPoolExecutor(1, "verify") as beside:
         # Hashing lets other threads run, and takes less time than the imports: no start waits for it.
         verified = beside.submit(weights.verify)
+        if backend == "openvino":
+            from gpu_worker.engines.openvino import OnnxGraph, OpenVinoEngine  # noqa: PLC0415  # an optional package
+
+            if isinstance(model, InSPyReNetModel):
+                from gpu_worker.engines.recording import RecordedInSPyReNet  # noqa: PLC0415  # torch only where it runs
+
+                graph: Graph = RecordedInSPyReNet(weights, model)
+            else:
+                graph = OnnxGraph(weights, model)
+            verified.result()
+            return OpenVinoEngine(
+                weights, model.preprocessing, graph, device=device, precision=precision, threads=threads, cache=cache
+            )
         if isinstance(model, InSPyReNetModel):
             from gpu_worker.engines.inspyrenet import InSPyReNetEngine  # noqa: PLC0415  # torch only where it runs
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gpu_worker.engines.models import InSPyReNetModel
     from gpu_worker.weights import Precision, Weights
 
-__all__ = ["InSPyReNetEngine", "demand_device"]
+__all__ = ["InSPyReNetEngine", "alpha_of", "demand_device", "tensors_of"]
 
 
 class InSPyReNetEngine:
@@ -79,16 +79,22 @@ class InSPyReNetEngine:
         mattes: NDArray[np.float32] = self._network(torch.from_numpy(batch).to(self.device))[:, 0].cpu().numpy()
         return mattes
 
-    @torch.inference_mode()
     def finish(self, matte: NDArray[np.float32], width: int, height: int) -> NDArray[np.uint8]:
-        size = (height, width)
-        full = functional.interpolate(torch.from_numpy(matte)[None, None], size, mode="bilinear", align_corners=True)
-        # Cut off, not rounded: as the original converts to 8 bits.
-        alpha: NDArray[np.uint8] = full[0, 0].mul_(255).to(torch.uint8).numpy()
-        return alpha
+        return alpha_of(matte, width, height)
 
 
-def _network(weights: Weights, precision: Precision, device: str, side: int) -> LeanNetwork:
+@torch.inference_mode()
+def alpha_of(matte: NDArray[np.float32], width: int, height: int) -> NDArray[np.uint8]:
+    """A matte of InSPyReNet's, any size -> alpha of the photo, (height, width), 0 to 255."""
+    size = (height, width)
+    full = functional.interpolate(torch.from_numpy(matte)[None, None], size, mode="bilinear", align_corners=True)
+    # Cut off, not rounded: as the original converts to 8 bits.
+    alpha: NDArray[np.uint8] = full[0, 0].mul_(255).to(torch.uint8).numpy()
+    return alpha
+
+
+def tensors_of(weights: Weights) -> dict[str, torch.Tensor]:
+    """The tensors of a packed file, mapped. Raises `WeightsError` where it is not what its manifest says."""
     header, tensors = read_packed(weights.path)
     if (header.model, header.precision) != (weights.name, weights.precision):
         raise WeightsError(
@@ -96,8 +102,12 @@ def _network(weights: Weights, precision: Precision, device: str, side: int) -> 
             f"{weights.precision}",
             path=str(weights.path),
         )
+    return tensors
+
+
+def _network(weights: Weights, precision: Precision, device: str, side: int) -> LeanNetwork:
     dtype = DTYPES[precision]
-    on_device = {name: tensor.to(device) for name, tensor in cast(tensors, dtype).items()}
+    on_device = {name: tensor.to(device) for name, tensor in cast(tensors_of(weights), dtype).items()}
     return LeanNetwork(on_device, side, layers_for(device, dtype))
 
 

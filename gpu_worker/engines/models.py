@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from gpu_worker.engines.base import EngineUnavailableError
 from gpu_worker.engines.preprocessing import Preprocessing
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
     from gpu_worker.weights import Precision, Weights
 
-__all__ = ["MODELS", "InSPyReNetModel", "OnnxModel", "model_id", "model_of", "precisions_of"]
+__all__ = ["MODELS", "Backend", "InSPyReNetModel", "OnnxModel", "model_id", "model_of", "precisions_of"]
+
+Backend = Literal["torch", "openvino"]
+"""What computes. `torch` is each network's own engine: torch for InSPyReNet, ONNX Runtime for ONNX."""
+
+_OPENVINO_PRECISIONS: Final[tuple[Precision, ...]] = ("f32", "bf16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +80,26 @@ def model_of(weights: Weights) -> InSPyReNetModel | OnnxModel:
         ) from None
 
 
-def precisions_of(weights: Weights) -> tuple[Precision, ...]:
+def precisions_of(weights: Weights, backend: Backend = "torch") -> tuple[Precision, ...]:
     """What a network can compute in with these weights: float32 can be rounded, and what was rounded stays so."""
-    return model_of(weights).precisions if weights.precision == "f32" else (weights.precision,)
+    possible = model_of(weights).precisions if backend == "torch" else _OPENVINO_PRECISIONS
+    return possible if weights.precision == "f32" else tuple({weights.precision}.intersection(possible))
 
 
-def model_id(weights: Weights, precision: Precision = "f32") -> str:
+def model_id(weights: Weights, precision: Precision = "f32", backend: Backend = "torch") -> str:
     """Part of the names of mattes and results, so that nothing computed otherwise is ever taken for theirs.
 
     `NAME-DIGEST-PRECISION-pVERSION`, of `[a-z0-9-]`; DIGEST is the first 12 hex digits of the weights' SHA-256, and
-    `precision` is what the network computes in. Raises `EngineUnavailableError` where it can't with these weights.
+    `precision` is what the network computes in, after `ov` where OpenVINO does it. Raises `EngineUnavailableError`
+    where it can't with these weights.
     """
-    possible = precisions_of(weights)
+    possible = precisions_of(weights, backend)
     if precision not in possible:
+        those = " or ".join(possible) or "nothing else"
         raise EngineUnavailableError(
-            f"{weights.path}, in {weights.precision}, computes in {' or '.join(possible)}, not in {precision}",
+            f"{weights.path}, in {weights.precision}, computes in {those}, not in {precision}",
             path=str(weights.path),
             precision=precision,
         )
-    return f"{weights.name}-{weights.sha256[:12]}-{precision}-p{model_of(weights).version}"
+    prefix = "" if backend == "torch" else "ov"
+    return f"{weights.name}-{weights.sha256[:12]}-{prefix}{precision}-p{model_of(weights).version}"

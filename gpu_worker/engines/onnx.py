@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import onnxruntime
 from onnxruntime.capi.onnxruntime_pybind11_state import Fail, InvalidGraph, InvalidProtobuf
-from PIL import Image
 
 from gpu_worker.engines.base import EngineUnavailableError, NetworkFailedError
+from gpu_worker.engines.declared import alpha_of, demand_declared, matte_of
 from gpu_worker.engines.models import model_id
 from gpu_worker.weights import WeightsError
 
@@ -47,7 +47,8 @@ class OnnxEngine:
         self.side = model.preprocessing.side
         self._declared = model
         self._session = _start(weights, device, threads)
-        _compare(weights, model, self._session)
+        nodes = (*self._session.get_inputs(), *self._session.get_outputs())
+        demand_declared(weights, model, {node.name: node.shape for node in nodes})
 
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._declared.preprocessing.apply(rgb)
@@ -62,14 +63,10 @@ class OnnxEngine:
         matte: NDArray[np.float32] = output[0, 0]
         if not np.isfinite(matte).all():
             raise NetworkFailedError("the network's matte is not finite", device=self.device)
-        if self._declared.stretched:
-            matte = (matte - matte.min()) / (np.ptp(matte) + np.float32(1e-8))
-        return matte.clip(0, 1)
+        return matte_of(self._declared, matte)
 
     def finish(self, matte: NDArray[np.float32], width: int, height: int) -> NDArray[np.uint8]:
-        levels = np.rint(matte * 255).astype(np.uint8)
-        resized = Image.fromarray(levels).resize((width, height), self._declared.preprocessing.resize)
-        return np.array(resized)
+        return alpha_of(self._declared, matte, width, height)
 
 
 def _start(weights: Weights, device: str, threads: int | None) -> onnxruntime.InferenceSession:
@@ -89,13 +86,3 @@ def _start(weights: Weights, device: str, threads: int | None) -> onnxruntime.In
     if session.get_providers()[0] != provider:
         raise EngineUnavailableError(f"ONNX Runtime could not start on {device}", device=device)
     return session
-
-
-def _compare(weights: Weights, model: OnnxModel, session: onnxruntime.InferenceSession) -> None:
-    """Raise `WeightsError` unless the graph has the declared input and output."""
-    side = model.preprocessing.side
-    wanted = {model.input: [1, 3, side, side], model.output: [1, 1, side, side]}
-    found = {node.name: node.shape for node in (*session.get_inputs(), *session.get_outputs())}
-    for name, shape in wanted.items():
-        if found.get(name) != shape:
-            raise WeightsError(f"{weights.path}: {name!r} is {found.get(name)}, not {shape}", path=str(weights.path))

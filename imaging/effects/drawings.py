@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
+from imaging.contours import drawn, kept
 from imaging.effects.tones import film_tones, ramp, stretch, tone_range
 from imaging.layer import Layer, continued, fitted, rounded, scaled
 from imaging.photo import blend
@@ -31,7 +32,6 @@ _POP_SIDE: Final = 1024
 _POP: Final = ((28, 22, 74), (0, 120, 190), (240, 50, 110), (255, 205, 50), (255, 248, 228))
 """Navy, blue, pink, yellow, cream: from the darkest area to the lightest."""
 _POP_SHARES: Final = (0.2, 0.42, 0.62, 0.85)
-_FALL: Final = 32.0  # levels that a kept distance has a pixel
 
 
 def sketch(layer: Layer, side: float) -> Layer:
@@ -48,21 +48,14 @@ def pop_art(layer: Layer, side: float) -> Layer:
     """Five flat, loud colours by tone, and ink lines: a screen print of the sixties."""
     height, width = layer.alpha.shape
     small = scaled(layer, fitted(width, height, max(height, width) * min(1.0, _POP_SIDE / side)))
-    scale = max(height, width) / max(small.alpha.shape)
-    areas, lines = _traced(small, side / scale)
-
-    def full(distance: Gray) -> Gray:
-        """Edges as sharp at this size as at the small one."""
-        enlarged = cv2.resize(distance, (width, height), interpolation=cv2.INTER_CUBIC)
-        gain = 255 * scale / _FALL
-        return np.asarray(cv2.convertScaleAbs(cv2.subtract(enlarged, 128 - 128 / gain), alpha=gain), np.uint8)
-
-    steps = cv2.transform(cv2.merge([full(area) for area in areas]), np.full((1, 4), 0.25, np.float32))
+    areas, lines = _traced(small, side * max(small.alpha.shape) / max(height, width))
+    covered = cv2.merge([drawn(area, (width, height)) for area in areas])
+    steps = cv2.transform(covered, np.full((1, len(areas)), 1 / len(areas), np.float32))
     stops = [(round(255 * index / 4), color) for index, color in enumerate(_POP)]
     flat = np.asarray(cv2.LUT(cv2.merge((steps, steps, steps)), ramp(*stops)[None]), np.uint8)
     ink = np.empty_like(flat)
     ink[:] = _POP[0]
-    return layer._replace(rgb=blend(ink, flat, full(lines)))
+    return layer._replace(rgb=blend(ink, flat, drawn(lines, (width, height))))
 
 
 def _drawn(layer: Layer, side: float) -> Gray:
@@ -81,6 +74,7 @@ def _drawn(layer: Layer, side: float) -> Gray:
 
 
 def _soft(plane: NDArray[np.uint8] | NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Blurred, by half a pixel at least."""
     shrink = min(1.0, _QUICK_SIGMA / max(sigma, 0.5))
     size = plane.shape[1], plane.shape[0]
     small = cv2.resize(plane.astype(np.float32), fitted(*size, max(size) * shrink), interpolation=cv2.INTER_AREA)
@@ -91,7 +85,8 @@ def _soft(plane: NDArray[np.uint8] | NDArray[np.float32], sigma: float) -> NDArr
 def _hatching(shape: tuple[int, ...], width: float, angle: float) -> NDArray[np.float32]:
     """Pencil strokes of about so many px in one direction (degrees): mean 0, standard deviation 1."""
     noise = np.random.default_rng(round(angle) + 90).standard_normal((_STROKES, _STROKES), np.float32)
-    strokes = cv2.GaussianBlur(np.tile(noise, (2, 2)), (0, 0), sigmaX=14, sigmaY=1.1)[:_STROKES, :_STROKES]
+    middle = slice(_STROKES // 2, _STROKES // 2 + _STROKES)  # whose edges go on at the opposite ones
+    strokes = cv2.GaussianBlur(np.tile(noise, (2, 2)), (0, 0), sigmaX=14, sigmaY=1.1)[middle, middle]
     turn = np.deg2rad(angle)
     x, y = np.cos(turn) / width, np.sin(turn) / width
     turned = cv2.warpAffine(
@@ -105,15 +100,12 @@ def _hatching(shape: tuple[int, ...], width: float, angle: float) -> NDArray[np.
 
 
 def _traced(layer: Layer, side: float) -> tuple[list[Gray], Gray]:
-    """Four areas, each within the one before it, and the lines, as distances (px) to their edges: 128 + 32 d.
-
-    Distances can be enlarged and keep a sharp edge, as fonts do in games.
-    """
+    """Four areas, each within the one before it, and the lines, as kept shapes."""
     tones = film_tones(continued(layer))
     smooth = _soft(np.asarray(cv2.bilateralFilter(tones, 9, 30, max(side / 300, 1)), np.uint8), side / 300)
-    areas = [_distance(smooth - level) for level in _levels(rounded(smooth), layer.alpha)]
+    areas = [_shape(smooth - level) for level in _levels(rounded(smooth), layer.alpha)]
     strokes = _soft(tones, side / 345) - _soft(tones, side / 550)
-    return areas, _distance(strokes - 4.5)
+    return areas, _shape(strokes - 4.5)
 
 
 def _levels(tones: Gray, alpha: Gray) -> list[float]:
@@ -122,9 +114,9 @@ def _levels(tones: Gray, alpha: Gray) -> list[float]:
     return [(tone_range(tones, alpha, share)[0] + low + (high - low) * share) / 2 for share in _POP_SHARES]
 
 
-def _distance(values: NDArray[np.float32]) -> Gray:
-    """About how far each pixel is inside of where `values` are positive."""
+def _shape(values: NDArray[np.float32]) -> Gray:
+    """Where `values` are positive; their slope tells about how far it is to the edge."""
     slope = cv2.magnitude(
         cv2.Sobel(values, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(values, cv2.CV_32F, 0, 1, scale=1 / 8)
     )
-    return rounded(128 + _FALL * values / np.maximum(slope, 0.5))
+    return kept(values / np.maximum(slope, 0.5))

@@ -16,7 +16,7 @@ export class Shop {
   #config;
   #compare = new Compare($('compare'), $('slider'));
   #progress = new ProgressView({ now: $('now'), bar: $('bar'), steps: $('steps'), spoken: $('spoken') });
-  #tally = { results: 0, uploads: 0, cost: 0 };
+  #tally = { uploads: 0, looks: new Set() };
   #session = null; // all of one photo; a new one for each
   #near;
 
@@ -114,7 +114,7 @@ export class Shop {
     try {
       if (!known) await this.#standIn(mine, wanted);
       const look = known ?? (await mine.looks.get(wanted));
-      if (!known) this.#count(look);
+      this.#count(look);
       if (!current()) return;
       await this.#compare.show(look.url, null, describe(wanted));
       facts(look);
@@ -224,10 +224,10 @@ export class Shop {
   }
 
   #count(look) {
-    this.#tally.results += 1;
-    this.#tally.cost += Number(look.cost);
-    const { results, uploads, cost } = this.#tally;
-    $('tally').textContent = `${plural(results, 'look')}, ${plural(uploads, 'upload')}, ${dollars(cost)}`;
+    const { looks, uploads } = this.#tally;
+    looks.add(look);
+    const cost = [...looks].reduce((sum, one) => sum + Number(one.cost), 0);
+    $('tally').textContent = `${plural(looks.size, 'look')}, ${plural(uploads, 'upload')}, ${dollars(cost)}`;
     $('tally').hidden = false;
   }
 }

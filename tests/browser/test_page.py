@@ -35,6 +35,7 @@ PHONE: Final[dict[str, Any]] = {
 }
 DESKTOP: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 900}}
 SAVE_DATA: Final = "Object.defineProperty(navigator.connection, 'saveData', { get: () => true })"
+AXE: Final[dict[str, Any]] = {"resultTypes": ["violations"]}
 DEVICES: Final = {"phone": PHONE, "desktop": DESKTOP}
 
 
@@ -411,10 +412,10 @@ def look(page: Page, name: str) -> None:
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of the two
-        found = page.evaluate("async (rules) => (await axe.run(rules)).violations", rules)
+        found = page.evaluate("async (wanted) => (await axe.run(wanted)).violations", AXE | rules)
         assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
         whole = page.locator("#tools").is_visible()  # of a phone, such a picture shows what only a desktop has
-        page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=whole)
+        page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=whole, scale="css")
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
 
 

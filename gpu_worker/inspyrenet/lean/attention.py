@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import torch
 
 from gpu_worker.inspyrenet.resizing import resize
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from gpu_worker.inspyrenet.lean.parts import Parts
 
 __all__ = ["ContextAttention"]
+
+_REACH: Final = 6
+"""Rows: five convolutions of three and an enlargement, one each."""
 
 
 class ContextAttention:
@@ -27,6 +30,8 @@ class ContextAttention:
     the place of 64.
 
     `halved`: the feature comes at half of the level's size, and is enlarged only to be summed up.
+
+    All that follows the sums looks no further than `_REACH` pixels, so it can be done strip by strip.
     """
 
     def __init__(self, parts: Parts, *, summary_size: int, laplacian: bool, halved: bool) -> None:
@@ -37,6 +42,7 @@ class ContextAttention:
         self._key = [parts.convolution(f"conv_key.{layer}") for layer in range(2)]
         self._value = [parts.convolution(f"conv_value.{layer}") for layer in range(2)]
         self._convolution = parts.layers.convolution
+        self._largest_strip = parts.layers.largest_strip
         self._out1 = parts.tensor("conv_out1.weight"), parts.tensor("conv_out1.bias")
         self._out2_of_x = first("conv_out2_of_x")
         self._out2_of_context = parts.convolution("conv_out2_of_context")
@@ -51,15 +57,46 @@ class ContextAttention:
         x: (B, inputs, h, w), or half as high and wide if `halved`. saliency, laplacian: logits (B, 1, any, any) in
         float32. Returns a feature (B, channels, h, w) and the level's Laplacian, logits (B, 1, h, w) in float32.
         """
+        feature = self._feature(x, *self._kernels(x, saliency, laplacian))
+        return feature, self._out4(feature).float()
+
+    def laplacian(self, x: Tensor, saliency: Tensor, laplacian: Tensor) -> Tensor:
+        """The same level's Laplacian alone, for which the feature never needs to be in memory as a whole."""
+        kernels = self._kernels(x, saliency, laplacian)
+        strips = (
+            self._out4(self._feature(x[:, :, rows], *kernels)[:, :, kept]).float() for rows, kept in self._strips(x)
+        )
+        return torch.cat(list(strips), dim=2)
+
+    def _strips(self, x: Tensor) -> Iterator[tuple[slice, slice]]:
+        """Rows of x, and which rows of what becomes of them are to be kept: together, every row of the level once."""
+        height, width = x.shape[2:]
+        rows_at_once = height
+        if self._largest_strip is not None:
+            rows_at_once = max(1, self._largest_strip // (self._scale**2 * width))
+        for start in range(0, height, rows_at_once):
+            stop = min(start + rows_at_once, height)
+            first = max(start - _REACH, 0)
+            kept = slice(self._scale * (start - first), self._scale * (stop - first))
+            yield slice(first, min(stop + _REACH, height)), kept
+
+    def _feature(self, x: Tensor, of_query: Tensor, of_weights: Tensor) -> Tensor:
+        """(B, channels, h, w), by the kernels that the level was summed up to."""
+        context = self._context(self._weights(x, of_query), of_weights)
+        return self._out3(self._out2_of_context.plus(context, self._out2_of_x(x)), relu=True)
+
+    def _kernels(self, x: Tensor, saliency: Tensor, laplacian: Tensor | None) -> tuple[Tensor, Tensor]:
+        """For each image: of its query, (B, K, channels, 1, 1), of its weights, (B, channels, K, 3, 3)."""
         height, width = self._scale * x.shape[2], self._scale * x.shape[3]
         maps = self._regions(resize(saliency, height, width))
         if laplacian is not None and self._lthreshold is not None:
             maps += _sides(torch.sigmoid(resize(laplacian, height, width)) - self._lthreshold)
         summary = self._summary(resize(x, height, width), torch.cat(maps, dim=1))
-
-        context = self._context(self._weights(x, summary), summary)
-        feature = self._out3(self._out2_of_context.plus(context, self._out2_of_x(x)), relu=True)
-        return feature, self._out4(feature).float()
+        key = _through(self._key, summary)  # (B, channels, K, 1)
+        value = _through(self._value, summary)[..., 0]  # (B, channels, K)
+        of_query = (key * key.shape[1] ** -0.5).transpose(1, 2)[..., None]
+        of_weights = torch.einsum("ocyx,bck->bokyx", self._out1[0], value)
+        return of_query.to(x.dtype), of_weights.to(x.dtype)
 
     def _regions(self, saliency: Tensor) -> list[Tensor]:
         """How far each pixel is foreground, background and doubtful."""
@@ -82,22 +119,17 @@ class ContextAttention:
         summary = sums.view(batch, -1, *sums.shape[1:]).sum(1, dtype=torch.float32)
         return summary.transpose(1, 2)[..., None]
 
-    def _weights(self, x: Tensor, summary: Tensor) -> Tensor:
+    def _weights(self, x: Tensor, kernels: Tensor) -> Tensor:
         """How much each pixel takes from each of the K vectors: (B, K, h, w)."""
         first, second = self._query
         query = second(first(x, relu=True), relu=True)
-        key = _through(self._key, summary)  # (B, channels, K, 1)
-        kernels = (key * key.shape[1] ** -0.5).transpose(1, 2)[..., None].to(query.dtype)
-        logits = self._convolved(query, kernels)
-        return torch.softmax(logits.contiguous(), dim=1)
+        return torch.softmax(self._convolved(query, kernels).contiguous(), dim=1)
 
-    def _context(self, weights: Tensor, summary: Tensor) -> Tensor:
+    def _context(self, weights: Tensor, kernels: Tensor) -> Tensor:
         """`conv_out1` of what each pixel took: (B, channels, h, w)."""
-        kernel, bias = self._out1
-        value = _through(self._value, summary)[..., 0]  # (B, channels, K)
-        kernels = torch.einsum("ocyx,bck->bokyx", kernel, value).to(weights.dtype)
+        bias = self._out1[1].to(weights.dtype)
         weights = weights.contiguous(memory_format=torch.channels_last)
-        return self._convolved(weights, kernels, bias.to(weights.dtype), relu=True)
+        return self._convolved(weights, kernels, bias, relu=True)
 
     def _convolved(self, x: Tensor, kernels: Tensor, bias: Tensor | None = None, *, relu: bool = False) -> Tensor:
         """Each image of (B, inputs, h, w) convolved by its own kernel of (B, outputs, inputs, height, width)."""

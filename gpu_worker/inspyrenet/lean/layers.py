@@ -47,6 +47,10 @@ class Layers(Protocol):
     def largest_band(self) -> int | None:
         """About how many pixels pass through a block of the backbone together at most; None for the whole image."""
 
+    @property
+    def largest_strip(self) -> int | None:
+        """About how many pixels of the finest level are worked on together at most; None for the whole of it."""
+
     def linear(self, weight: Tensor, bias: Tensor | None) -> Linear: ...
 
     def convolution(self, weight: Tensor, bias: Tensor | None, *, dilation: int = 1) -> Convolution: ...
@@ -59,6 +63,7 @@ class PlainLayers:
     """`Layers` of torch's public functions: for GPUs, and for whatever records the network in order to compile it."""
 
     largest_band = None
+    largest_strip = None
 
     def linear(self, weight: Tensor, bias: Tensor | None) -> Linear:
         return _PlainLinear(weight, bias)

@@ -69,5 +69,4 @@ class LeanNetwork:
         feature, finer = self._attention1(torch.cat([patches, feature], dim=1), saliency, laplacian)
         saliency = expand(saliency) + finer
 
-        _, finest = self._attention0(feature, saliency, finer)
-        return expand(saliency) + finest
+        return expand(saliency) + self._attention0.laplacian(feature, saliency, finer)

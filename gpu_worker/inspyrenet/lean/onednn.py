@@ -27,9 +27,13 @@ _ROWS: Final = 2048
 
 
 class OneDnnLayers:
-    """`largest_band`: what a band's pixels become within a block then fits into the caches of a few cores."""
+    """`largest_band`: what a band's pixels become within a block then fits into the caches of a few cores.
+
+    `largest_strip`: 32 MB of float32, of which a few are needed at once; at 1024 x 1024 an eighth of the pixels.
+    """
 
     largest_band = 3072
+    largest_strip = 1 << 17
 
     @staticmethod
     def supports(dtype: torch.dtype) -> bool:

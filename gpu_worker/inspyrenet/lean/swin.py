@@ -91,10 +91,16 @@ class Block:
         self._mlp = Mlp(parts)
 
     def __call__(self, x: Tensor, bands: list[Band]) -> Tensor:
+        if len(bands) == 1:
+            return self._through(x, bands[0]).view_as(x)
         out = torch.empty_like(x)
         for band in bands:
-            band.put(self._mlp(self._attention(band.take(x), band)), out)
+            band.put(self._through(x, band), out)
         return out
+
+    def _through(self, x: Tensor, band: Band) -> Tensor:
+        """(B, h, w, C) -> the band's part of the output, (B, pixels, C)."""
+        return self._mlp(self._attention(band.take(x), band))
 
 
 class Stage:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from events.messages import ResultCompleted
-from events.names import asset_name
+from local.assets import keep
 from local.storefront import RefusedError
 
 if TYPE_CHECKING:
@@ -42,9 +42,7 @@ def test_an_image_of_the_tenant_is_the_background_for_the_worker_and_the_functio
         storefront.upload(jpeg(1, (128, 96)), "image/jpeg", on_image(sha256))
     assert (refused.value.status, refused.value.code) == (400, "asset_missing")
 
-    stack.store.create(
-        stack.buckets.assets, asset_name(stack.tenant, sha256), asset, content_type="image/jpeg", metadata={}
-    )
+    assert keep(stack.store, stack.buckets.assets, stack.tenant, asset) == sha256
     job = storefront.upload(jpeg(1, (128, 96)), "image/jpeg", on_image(sha256))
     first = notifications.wait_for(job.job_id, seconds=PATIENCE).result
     assert isinstance(first, ResultCompleted), first

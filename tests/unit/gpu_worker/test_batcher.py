@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from gpu_worker.batcher import Batcher, BatchResult
+from gpu_worker.engines import BatchTooLargeError
 from tests.unit.waiting import until
 
 if TYPE_CHECKING:
@@ -21,9 +23,13 @@ _HOUR = 3600.0
 
 
 class Network:
-    """Doubles its inputs. Fails on a batch with a negative one. While the gate is closed it is busy."""
+    """Doubles its inputs. Fails on a batch with a negative one, and on one of more than `room`.
+
+    While the gate is closed it is busy.
+    """
 
     def __init__(self) -> None:
+        self.room = 1000
         self.batches: list[list[float]] = []
         self.gate = threading.Event()
         self.gate.set()
@@ -31,6 +37,8 @@ class Network:
     def __call__(self, inputs: Sequence[Array]) -> list[Array]:
         self.batches.append([float(value) for value in inputs])
         assert self.gate.wait(5)
+        if len(inputs) > self.room:
+            raise BatchTooLargeError(f"no memory for {len(inputs)}")
         if any(float(value) < 0 for value in inputs):
             raise ValueError("poison")
         return [value * 2 for value in inputs]
@@ -182,6 +190,70 @@ def test_a_batch_that_fails_is_split_in_halves(
 def test_after_a_failure_the_next_photo_is_served(submit: Callable[..., Future[BatchResult]]) -> None:
     assert isinstance(submit(-1).exception(5), ValueError)
     assert answers([submit(1)]) == [(2, 1)]
+
+
+def test_a_batch_beyond_the_devices_memory_is_split_and_the_next_ones_are_smaller(
+    network: Network, batcher: Batcher, submit: Callable[..., Future[BatchResult]]
+) -> None:
+    network.room = 2
+    occupy(network, batcher)
+    waiting = [submit(value) for value in range(1, 9)]
+    network.gate.set()
+    assert answers(waiting) == [(2 * value, 2) for value in range(1, 9)]
+    assert network.batches[1:] == [[1, 2, 3, 4], [1, 2], [3, 4], [5, 6], [7, 8]]
+
+
+def test_a_photo_that_fits_alone_is_never_failed_by_the_devices_memory(
+    network: Network, batcher: Batcher, submit: Callable[..., Future[BatchResult]]
+) -> None:
+    network.room = 1
+    occupy(network, batcher)
+    waiting = [submit(value) for value in (1, 2, 3, 4, 5)]
+    network.gate.set()
+    assert answers(waiting) == [(2 * value, 1) for value in (1, 2, 3, 4, 5)]
+    assert [len(batch) for batch in network.batches[1:]] == [4, 2, 1, 1, 2, 1, 1, 1]
+
+
+def test_a_photo_that_does_not_even_fit_alone_hears_of_it(
+    network: Network, submit: Callable[..., Future[BatchResult]]
+) -> None:
+    network.room = 0
+    assert isinstance(submit(1).exception(5), BatchTooLargeError)
+
+
+def test_another_failure_makes_no_batch_smaller(
+    network: Network, batcher: Batcher, submit: Callable[..., Future[BatchResult]]
+) -> None:
+    occupy(network, batcher)
+    waiting = [submit(value) for value in (-1, 2, 3, 4, 5, 6, 7, 8)]
+    network.gate.set()
+    assert [size for _, size in answers(waiting[4:])] == [4] * 4
+
+
+class Tensors:
+    """What a pass has in memory."""
+
+
+def test_what_a_failed_pass_had_in_memory_is_gone_before_its_halves_run() -> None:
+    """An error that is still being handled would hold on to it."""
+    held: list[weakref.ref[Tensors]] = []
+
+    def infer(inputs: Sequence[Array]) -> list[Array]:
+        assert all(tensors() is None for tensors in held)
+        tensors = Tensors()
+        held.append(weakref.ref(tensors))
+        if len(inputs) > 1:
+            raise ValueError("poison")
+        return list(inputs)
+
+    batcher = Batcher(infer, largest=2, window=_HOUR)
+    with ThreadPoolExecutor(2) as threads, batcher.announced() as ticket:
+        first = threads.submit(batcher.submit, np.float32(1))  # type: ignore[arg-type]  # a scalar will do
+        until(lambda: batcher.waiting == 1)
+        second = threads.submit(batcher.submit, np.float32(2), ticket=ticket)  # type: ignore[arg-type]  # likewise
+        assert answers([first, second]) == [(1, 1), (2, 1)]
+    batcher.close()
+    assert len(held) == 3
 
 
 def test_a_network_that_answers_too_few_leaves_nobody_waiting() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import pytest
 import torch
@@ -58,6 +59,51 @@ def test_a_precision_that_a_network_does_not_have_is_refused(tmp_path: Path) -> 
         load_engine(_weights(tmp_path, "isnet-medium"), device="cpu", precision="bf16")
 
 
+def test_a_models_id_tells_the_backend_that_was_asked_for(tmp_path: Path) -> None:
+    assert model_id(_weights(tmp_path, "inspyrenet-fast"), "bf16", "openvino").endswith("-ovbf16-p1")
+
+
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+def test_openvino_computes_in_no_float16_and_nothing_else_with_weights_in_it(
+    tmp_path: Path, precision: Precision
+) -> None:
+    weights = _weights(tmp_path, "inspyrenet-fast", precision=precision)
+    with pytest.raises(EngineUnavailableError, match="not in f16"):
+        load_engine(weights, device="cpu", precision="f16", backend="openvino")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_openvino_is_refused_on_another_device(tmp_path: Path, name: str) -> None:
+    with pytest.raises(EngineUnavailableError, match="told to run on 'cuda', but OpenVINO"):
+        load_engine(_weights(tmp_path, name), device="cuda", backend="openvino")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_openvino_is_refused_where_it_is_not_installed(tmp_path: Path, name: str) -> None:
+    weights = _weights(tmp_path, name)
+    program = f"""
+import sys
+from pathlib import Path
+from gpu_worker.engines import EngineUnavailableError, load_engine
+from gpu_worker.weights import Manifest, Weights
+import msgspec
+sys.modules["openvino"] = None
+manifest = msgspec.json.decode({msgspec.json.encode(weights.manifest)!r}, type=Manifest)
+try:
+    load_engine(Weights(manifest, Path({str(weights.path)!r})), device="cpu", backend="openvino")
+except EngineUnavailableError as error:
+    print(error.message)
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "pip install -r requirements/openvino.txt" in result.stdout
+
+
+def test_openvino_reports_to_nobody() -> None:
+    program = "import sys, gpu_worker.engines.openvino; print(sys.modules['openvino_telemetry'])"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout == "None\n"
+
+
 def test_no_float32_is_made_of_weights_that_were_rounded(tmp_path: Path) -> None:
     weights = _weights(tmp_path, "inspyrenet-fast", precision="bf16")
     with pytest.raises(EngineUnavailableError, match=r"weights\.bin, in bf16, computes in bf16, not in f32"):
@@ -101,8 +147,9 @@ def test_a_file_of_something_else_is_refused_by_path(tmp_path: Path, name: str) 
         ("gpu_worker.engines", {"torch", "onnxruntime"}),
         ("gpu_worker.weights", {"torch", "onnxruntime"}),
         ("gpu_worker.weights.__main__", {"torch", "onnxruntime"}),
-        ("gpu_worker.engines.onnx", {"torch"}),
-        ("gpu_worker.engines.inspyrenet", {"onnxruntime"}),
+        ("gpu_worker.engines.onnx", {"torch", "openvino"}),
+        ("gpu_worker.engines.openvino", {"torch", "onnxruntime"}),
+        ("gpu_worker.engines.inspyrenet", {"onnxruntime", "openvino"}),
     ],
 )
 def test_one_runtime_never_brings_the_other(module: str, unwanted: set[str]) -> None:

@@ -1,11 +1,11 @@
-"""The ONNX Runtime engine runs a graph as its model declares it."""
+"""A graph in ONNX runs as its model declares it, in ONNX Runtime and in OpenVINO."""
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -13,13 +13,17 @@ import pytest
 from gpu_worker.engines import NetworkFailedError, model_id
 from gpu_worker.engines.models import OnnxModel
 from gpu_worker.engines.onnx import OnnxEngine
+from gpu_worker.engines.openvino import OnnxGraph, OpenVinoEngine
 from gpu_worker.engines.preprocessing import Preprocessing
 from gpu_worker.weights import Manifest, Weights, WeightsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from gpu_worker.engines import Engine
+
+    Start = Callable[[Weights, OnnxModel], Engine]
 
 _SIDE = 32
 _MODEL = OnnxModel(
@@ -79,9 +83,23 @@ def weights(tmp_path: Path) -> Weights:
     )
 
 
+def _in_onnxruntime(weights: Weights, model: OnnxModel) -> Engine:
+    return OnnxEngine(weights, model, device="cpu", threads=1)
+
+
+def _in_openvino(weights: Weights, model: OnnxModel) -> Engine:
+    return OpenVinoEngine(weights, model.preprocessing, OnnxGraph(weights, model), device="cpu", threads=1)
+
+
+@pytest.fixture(params=[_in_onnxruntime, _in_openvino])
+def start(request: pytest.FixtureRequest) -> Start:
+    chosen: Start = request.param
+    return chosen
+
+
 @pytest.fixture
-def engine(weights: Weights) -> Engine:
-    return OnnxEngine(weights, _MODEL, device="cpu", threads=1)
+def engine(weights: Weights, start: Start) -> Engine:
+    return start(weights, _MODEL)
 
 
 def _photo(left: int, right: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
@@ -121,8 +139,8 @@ def test_a_matte_stays_within_zero_and_one(engine: Engine) -> None:
     assert matte.max() <= 1
 
 
-def test_a_matte_is_stretched_where_the_model_says_so(weights: Weights) -> None:
-    engine = OnnxEngine(weights, dataclasses.replace(_MODEL, stretched=True), device="cpu")
+def test_a_matte_is_stretched_where_the_model_says_so(weights: Weights, start: Start) -> None:
+    engine = start(weights, dataclasses.replace(_MODEL, stretched=True))
     (matte,) = engine.infer([engine.prepare(_photo(100, 60))])
     assert (matte.min(), matte.max()) == (0, pytest.approx(1))
 
@@ -142,17 +160,73 @@ def test_a_photo_smaller_than_the_matte_gets_the_mean_of_it(engine: Engine) -> N
     [(dataclasses.replace(_MODEL, input="picture"), "picture"), (dataclasses.replace(_MODEL, output="mask"), "mask")],
 )
 def test_a_graph_without_the_declared_input_or_output_is_refused(
-    weights: Weights, declared: OnnxModel, name: str
+    weights: Weights, start: Start, declared: OnnxModel, name: str
 ) -> None:
     with pytest.raises(WeightsError, match=rf"red\.onnx: '{name}' is None, not \[1, "):
-        OnnxEngine(weights, declared, device="cpu")
+        start(weights, declared)
 
 
-def test_a_graph_of_another_size_is_refused(weights: Weights) -> None:
+def test_a_graph_of_another_size_is_refused(weights: Weights, start: Start) -> None:
     larger = dataclasses.replace(_MODEL.preprocessing, side=64)
     with pytest.raises(WeightsError, match=r"'image' is \[1, 3, 32, 32\], not \[1, 3, 64, 64\]"):
-        OnnxEngine(weights, dataclasses.replace(_MODEL, preprocessing=larger), device="cpu")
+        start(weights, dataclasses.replace(_MODEL, preprocessing=larger))
 
 
-def test_the_engine_says_what_it_is(engine: Engine, weights: Weights) -> None:
-    assert (engine.name, engine.model, engine.device) == ("isnet-medium", model_id(weights), "cpu")
+def test_a_file_of_something_else_is_refused_by_path(weights: Weights, start: Start) -> None:
+    weights.path.write_bytes(b"the weights")
+    with pytest.raises(WeightsError, match=r"red\.onnx: not a network in ONNX"):
+        start(weights, _MODEL)
+
+
+def test_engines_say_what_they_are(weights: Weights) -> None:
+    runtime, compiled = _in_onnxruntime(weights, _MODEL), _in_openvino(weights, _MODEL)
+    assert (runtime.name, runtime.model, runtime.device) == ("isnet-medium", model_id(weights), "cpu")
+    assert (compiled.name, compiled.device, compiled.side) == ("isnet-medium", "cpu", _SIDE)
+    assert compiled.model == model_id(weights, "f32", "openvino") == f"isnet-medium-{weights.sha256[:12]}-ovf32-p1"
+
+
+class Unreadable(OnnxGraph):
+    """Of a file that nobody may open any more."""
+
+    def read(self) -> Any:
+        raise AssertionError("compiled again")
+
+
+def _red(engine: Engine) -> float:
+    (matte,) = engine.infer([engine.prepare(_photo(255, 255))])
+    return float(matte.mean())
+
+
+def _cached(weights: Weights, graph: type[OnnxGraph], cache: Path) -> Engine:
+    return OpenVinoEngine(weights, _MODEL.preprocessing, graph(weights, _MODEL), device="cpu", cache=cache)
+
+
+def test_openvino_starts_again_from_what_it_compiled(weights: Weights, tmp_path: Path) -> None:
+    first, again = (_cached(weights, graph, tmp_path / "cache") for graph in (OnnxGraph, Unreadable))
+    assert _red(first) == _red(again) == pytest.approx(0.8)
+
+
+def test_openvino_keeps_what_it_compiled_beside_the_weights_unless_told(weights: Weights) -> None:
+    model = _in_openvino(weights, _MODEL).model
+    assert [path.name.startswith(model) for path in weights.path.parent.glob("*.blob")] == [True]
+
+
+@pytest.mark.parametrize("kept", [1, 20, 0.5, 0.99])
+def test_openvino_compiles_again_what_was_cut_off(
+    weights: Weights, tmp_path: Path, caplog: pytest.LogCaptureFixture, kept: float
+) -> None:
+    _cached(weights, OnnxGraph, tmp_path / "cache")
+    (blob,) = (tmp_path / "cache").iterdir()
+    whole = blob.read_bytes()
+    blob.write_bytes(whole[: kept if isinstance(kept, int) else int(kept * len(whole))])
+    assert _red(_cached(weights, OnnxGraph, tmp_path / "cache")) == pytest.approx(0.8)
+    assert [record.message for record in caplog.records] == ["compiled_network_unusable"]
+    assert _red(_cached(weights, Unreadable, tmp_path / "cache")) == pytest.approx(0.8)
+
+
+def test_openvino_starts_where_nothing_can_be_kept(
+    weights: Weights, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "cache").write_bytes(b"")
+    assert _red(_cached(weights, OnnxGraph, tmp_path / "cache")) == pytest.approx(0.8)
+    assert "compiled_network_not_kept" in [record.message for record in caplog.records]

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Final
 import pytest
 import torch
 
+from gpu_worker.inspyrenet.attention import ContextAttention as PublishedAttention
+from gpu_worker.inspyrenet.lean.attention import ContextAttention
 from gpu_worker.inspyrenet.lean.devices import layers_for
+from gpu_worker.inspyrenet.lean.folding import fold
 from gpu_worker.inspyrenet.lean.layers import PlainLayers
 from gpu_worker.inspyrenet.lean.onednn import OneDnnLayers
+from gpu_worker.inspyrenet.lean.parts import Parts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,3 +105,27 @@ def test_a_cpu_without_the_instructions_and_a_gpu_run_torchs_own_layers(monkeypa
     assert isinstance(layers_for("cpu", torch.float32), OneDnnLayers)
     assert isinstance(layers_for("cpu", torch.float16), PlainLayers)
     assert isinstance(layers_for("cuda", torch.float32), PlainLayers)
+
+
+class _InStrips(PlainLayers):
+    largest_strip = 500
+
+
+def test_a_level_done_in_strips_is_the_level_done_as_a_whole() -> None:
+    published = PublishedAttention(24, 16, summary_size=48, laplacian=True)
+    for norm in published.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d):
+            torch.nn.init.uniform_(norm.weight, 0.5, 2)
+            torch.nn.init.normal_(norm.bias)
+    tensors = fold(torch.nn.ModuleDict({"level": published.eval()}))
+    whole, in_strips = (
+        ContextAttention(Parts(tensors, layers).at("level"), summary_size=48, laplacian=True, halved=True)
+        for layers in (PlainLayers(), _InStrips())
+    )
+    x = _image(2, 24, 30, 22, dtype=torch.float32)
+    saliency, laplacian = _image(2, 1, 30, 22, dtype=torch.float32), _image(2, 1, 15, 11, dtype=torch.float32)
+    assert len(list(in_strips._strips(x))) == 6
+    _, expected = whole(x, saliency, laplacian)
+    assert expected.std() > 0.1
+    for level in (whole, in_strips):
+        _demand_close(level.laplacian(x, saliency, laplacian), expected)

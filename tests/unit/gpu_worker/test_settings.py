@@ -71,6 +71,14 @@ def test_the_worker_is_billed_as_the_instance_it_is(gpus: str, kind: str) -> Non
     )
 
 
+def test_torch_computes_unless_told() -> None:
+    assert (Settings.from_env(LOCAL).backend, Settings.from_env(LOCAL).cache) == ("torch", None)
+    settings = Settings.from_env(LOCAL | {"BACKEND": "openvino", "CACHE_DIR": "/var/cache/cutout"})
+    assert (settings.backend, settings.cache) == ("openvino", Path("/var/cache/cutout"))
+    with pytest.raises(SettingsError, match="BACKEND"):
+        Settings.from_env(LOCAL | {"BACKEND": "onnx"})
+
+
 def test_precision_is_float32_unless_told() -> None:
     assert Settings.from_env(LOCAL).precision == "f32"
     assert Settings.from_env(LOCAL | {"PRECISION": "bf16"}).precision == "bf16"

@@ -22,9 +22,9 @@ HARD_EDGES = {"pop_art.png", "halftone.png", "dither.png", "eight_bit.png"}
 """Where a difference of one level may turn ink into paper: only the mean tells."""
 
 
-def pixels(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
+def pixels(data: bytes) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
     """As premultiplied RGBA: the colour of what can't be seen is a codec's own business."""
-    rgba = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA")).astype(np.int16)
+    rgba = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA")).astype(np.int32)
     return np.dstack((rgba[..., :3] * rgba[..., 3:] // 255, rgba[..., 3]))
 
 

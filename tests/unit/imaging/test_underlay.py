@@ -52,6 +52,17 @@ def test_an_outlines_edge_is_smooth_and_round() -> None:
     assert distances.max() - distances.min() < 4
 
 
+@pytest.mark.parametrize(("hole", "filled"), [(20, True), (60, True), (140, False)])
+def test_small_holes_are_backed_and_large_ones_stay_open(hole: int, filled: bool) -> None:  # noqa: FBT001
+    alpha = np.zeros((400, 400), np.uint8)
+    cv2.circle(alpha, (200, 200), 150, 255, -1)
+    cv2.circle(alpha, (200, 200), hole // 2, 0, -1)
+    sticker = outlined(visible(np.full((400, 400, 3), 50, np.uint8), alpha), Outline(width=30))
+    assert (sticker.alpha[200, 200] == 255) == filled
+    assert sticker.alpha[5, 5] == 0
+    assert (sticker.alpha[200, 130:270] == 255).all() == filled
+
+
 def test_specks_get_no_outline() -> None:
     layer = disc()
     layer.alpha[20, 20] = 200

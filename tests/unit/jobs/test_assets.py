@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from events.errors import AssetMissingError, AssetUnusableError
+from events.errors import AssetMissingError, AssetUnusableError, InvalidMessageError, UnsupportedFormatError
 from events.names import asset_name
 from events.recipe import Picture, Recipe
 from jobs.assets import Assets
+from local.assets import keep as kept
 from tests.fakes import FakeStore, InstantMattes
 from tests.unit.examples import MODEL, TENANT
 from tests.unit.scene import BUCKETS, Scene, photo
@@ -77,6 +78,22 @@ def test_an_image_that_is_not_what_its_name_says_is_refused() -> None:
     keep(store, photo(78))
     with pytest.raises(AssetUnusableError, match="another SHA-256"):
         Assets(store, BUCKETS.assets).read(TENANT, ASSET)
+
+
+def test_an_image_is_kept_where_recipes_find_it() -> None:
+    store = FakeStore()
+    assert kept(store, BUCKETS.assets, TENANT, BEACH) == kept(store, BUCKETS.assets, TENANT, BEACH) == ASSET
+    Assets(store, BUCKETS.assets).check(TENANT, [ON_A_BEACH])
+    assert Assets(store, BUCKETS.assets).read(TENANT, ASSET) == BEACH
+
+
+def test_what_no_result_could_be_made_with_is_not_kept() -> None:
+    store = FakeStore()
+    with pytest.raises(UnsupportedFormatError):
+        kept(store, BUCKETS.assets, TENANT, b"no image at all")
+    with pytest.raises(InvalidMessageError):
+        kept(store, BUCKETS.assets, "../acme", BEACH)
+    assert store.names(BUCKETS.assets) == ()
 
 
 def test_without_a_bucket_nobody_has_images() -> None:

@@ -50,6 +50,8 @@ VALUES: Final[dict[str, str]] = defaultdict(
 
 SET_BY_CLOUD_RUN: Final = {"K_REVISION", "K_SERVICE", "PORT"}
 LEFT_OUT: Final = {
+    "BACKEND": "the worker's GPU computes: OpenVINO is for CPUs",
+    "CACHE_DIR": "OpenVINO's",
     "HOST": "a container listens on all interfaces",
     "OTEL_EXPORTER_OTLP_ENDPOINT": "of a collector, which the cloud has none of",
     "SIGNING_KEY_FILE": "there is no key file in the cloud: IAM signs",
