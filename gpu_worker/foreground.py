@@ -11,7 +11,6 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import torch
 from torch.nn import functional
 
@@ -67,8 +66,7 @@ class TorchForeground:
         return result
 
     def _moved(self, image: Rgb | Gray) -> Tensor:
-        # torch.from_numpy would warn of an array that must not be written.
-        return torch.frombuffer(np.ascontiguousarray(image).data, dtype=torch.uint8).view(image.shape).to(self._device)
+        return torch.tensor(image, device=self._device)  # copies: torch may not share what must not be written
 
 
 def _soft_edge(alpha: Tensor) -> tuple[slice, slice]:

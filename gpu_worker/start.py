@@ -10,6 +10,7 @@ from cloud.pubsub import GooglePublisher
 from cloud.storage import GoogleObjectStore
 from gpu_worker.mattes import NetworkMattes
 from gpu_worker.worker import Worker
+from imaging.foreground import estimate_foreground
 from jobs.activity import Activity
 from jobs.desk import JobDesk
 from jobs.processing import Processor
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from gpu_worker.engines import Engine
     from gpu_worker.metrics import WorkerMetrics
     from gpu_worker.settings import Settings
+    from imaging.render import ForegroundEstimator
     from jobs.ports import ObjectStore, Publisher, Tracer
 
     Ports = tuple[ObjectStore, Publisher]
 
-__all__ = ["assemble", "google_ports", "start_worker"]
+__all__ = ["assemble", "foreground_on", "google_ports", "start_worker"]
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -76,8 +78,24 @@ def assemble(
         metrics.watch_gpu(_gpu_memory)
     activity = Activity(store, settings.buckets.jobs, desk.clock)
     activity.note()
-    processor = Processor(desk, mattes, billing=settings.billing(), source="gpu_worker", on_end=metrics.job_ended)
+    processor = Processor(
+        desk,
+        mattes,
+        billing=settings.billing(),
+        source="gpu_worker",
+        on_end=metrics.job_ended,
+        estimate=foreground_on(engine.device),
+    )
     return Worker(mattes, processor, activity, store, settings.buckets, phases)
+
+
+def foreground_on(device: str) -> ForegroundEstimator:
+    """The foreground's colours where the network runs: a GPU has them before its photo is back."""
+    if device != "cuda":
+        return estimate_foreground
+    from gpu_worker.foreground import TorchForeground  # noqa: PLC0415  # torch only where it computes
+
+    return TorchForeground(device)
 
 
 def _gpu_memory() -> tuple[int, int]:

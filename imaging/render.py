@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import cv2
 import numpy as np
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from events.recipe import Recipe
     from imaging.photo import Gray, Photo, Rgb
     from imaging.placement import Placement
+
+    ForegroundEstimator: TypeAlias = Callable[[Rgb, Gray], Rgb]
 
 __all__ = ["Renderer", "Rendering"]
 
@@ -46,15 +48,24 @@ class Renderer:
     """Renders recipes of one photo. `matte` has the photo's height and width; the photo's own alpha multiplies it.
 
     `picture` gives the image that a recipe names as background; the same one may be asked for again. The foreground's
-    colours are estimated once, when the first recipe needs them. Raises `ValueError` where the sizes differ.
+    colours are estimated once, by `estimate`, when the first recipe needs them. Raises `ValueError` where the sizes
+    differ.
     """
 
-    def __init__(self, photo: Photo, matte: Gray, picture: Callable[[str], Photo] = _no_pictures) -> None:
+    def __init__(
+        self,
+        photo: Photo,
+        matte: Gray,
+        picture: Callable[[str], Photo] = _no_pictures,
+        *,
+        estimate: ForegroundEstimator = estimate_foreground,
+    ) -> None:
         if matte.shape != photo.rgb.shape[:2]:
             raise ValueError(f"matte of {matte.shape} for a photo of {photo.rgb.shape[:2]}")
         self._photo = photo
         self._matte = matte
         self._asset = picture
+        self._estimate = estimate
         self._alpha = matte
         if photo.alpha is not None:
             self._alpha = np.asarray(cv2.multiply(matte, photo.alpha, scale=1 / 255), np.uint8)
@@ -88,7 +99,7 @@ class Renderer:
     @cached_property
     def _foreground(self) -> Rgb:
         """Subject colours, 0 where the result is transparent. A translucent photo pixel's straight colour is exact."""
-        foreground = estimate_foreground(for_network(self._photo), self._matte)
+        foreground = self._estimate(for_network(self._photo), self._matte)
         if self._photo.alpha is None:
             return foreground
         merged = cv2.copyTo(self._photo.rgb, cv2.inRange(self._photo.alpha, 1, 254), foreground)

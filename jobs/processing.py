@@ -16,6 +16,7 @@ from events.ids import content_id
 from events.messages import ResultFailed
 from imaging.decode import decode
 from imaging.decoding import Decoding
+from imaging.foreground import estimate_foreground
 from imaging.limits import DEFAULT_LIMITS
 from imaging.matte import confidence, decode_matte, encode_matte, has_foreground
 from imaging.render import Renderer
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from events.recipe import Recipe
     from imaging.limits import Limits
     from imaging.photo import Photo
+    from imaging.render import ForegroundEstimator
     from jobs.busy import Share
     from jobs.cache import Found
     from jobs.costs import Billing
@@ -125,7 +127,10 @@ class _Attempt:
 
 
 class Processor:
-    """Does jobs; thread-safe. `source` names the component in the events that it sends."""
+    """Does jobs; thread-safe. `source` names the component in the events that it sends.
+
+    `estimate` gives a photo's foreground colours, (height, width, 3) each, from its pixels and its matte.
+    """
 
     def __init__(
         self,
@@ -136,6 +141,7 @@ class Processor:
         source: str,
         limits: Limits = DEFAULT_LIMITS,
         on_end: Callable[[Ended], None] = _nobody,
+        estimate: ForegroundEstimator = estimate_foreground,
     ) -> None:
         self._desk = desk
         self._mattes = mattes
@@ -144,6 +150,7 @@ class Processor:
         self._source = source
         self._limits = limits
         self._on_end = on_end
+        self._estimate = estimate
         self._jobs: SingleFlight[None] = SingleFlight()
         self._computing: SingleFlight[_Matte] = SingleFlight()
 
@@ -272,7 +279,7 @@ class Processor:
         if not has_foreground(matte.alpha):
             raise NoForegroundError(_NO_FOREGROUND)
         sureness = confidence(matte.alpha)
-        renderer = Renderer(photo, matte.alpha, lambda asset: self._picture(work, asset))
+        renderer = Renderer(photo, matte.alpha, lambda asset: self._picture(work, asset), estimate=self._estimate)
         results = tuple(
             self._result(work, recipe, found, renderer, cache="miss" if own else "matte", confidence=sureness)
             for recipe in work.recipes

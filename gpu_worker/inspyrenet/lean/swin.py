@@ -57,7 +57,7 @@ class WindowAttention:
     def __call__(self, pixels: Tensor, band: Band) -> Tensor:
         slots = self._qkv(self._norm(pixels)).index_select(1, band.slots)
         if len(band.padding):
-            slots[:, band.padding] = self._of_padding
+            slots.index_copy_(1, band.padding, self._of_padding.expand(len(slots), len(band.padding), -1))
         windows = slots.view(len(slots), -1, WINDOW * WINDOW, slots.shape[2])
         mixed = [self._mix(windows[:, chosen], self._biases[kind]) for kind, chosen in band.kinds]
         joined = mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)

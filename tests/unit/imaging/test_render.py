@@ -90,13 +90,13 @@ def test_the_edge_has_the_subjects_colours(renderer: Renderer) -> None:
 
 
 def test_the_foreground_is_estimated_once_and_only_if_a_recipe_needs_it() -> None:
-    fresh = Renderer(Photo(SCENE.rgb), SCENE.alpha)
-    with mock.patch("imaging.render.estimate_foreground", wraps=estimate_foreground) as estimate:
-        fresh.render(Recipe(format="mask"))
-        assert estimate.call_count == 0
-        for recipe in (Recipe(), Recipe(format="webp"), Recipe(background=MAGENTA)):
-            fresh.render(recipe)
-        assert estimate.call_count == 1
+    estimate = mock.Mock(wraps=estimate_foreground)
+    fresh = Renderer(Photo(SCENE.rgb), SCENE.alpha, estimate=estimate)
+    fresh.render(Recipe(format="mask"))
+    assert estimate.call_count == 0
+    for recipe in (Recipe(), Recipe(format="webp"), Recipe(background=MAGENTA)):
+        fresh.render(recipe)
+    assert estimate.call_count == 1
 
 
 def test_a_mask_is_the_matte(renderer: Renderer) -> None:
