@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from gpu_worker.inspyrenet.network import InSPyReNet
 
 __all__ = ["cast", "fold"]
 
@@ -32,7 +31,7 @@ _SINGLE: Final = (
 
 
 @torch.no_grad()
-def fold(network: InSPyReNet) -> dict[str, Tensor]:
+def fold(network: nn.Module) -> dict[str, Tensor]:
     """Tensors for `LeanNetwork`, float32, on the CPU.
 
     Batch norms become part of the convolutions before them, the queries, keys and values of two axial attentions one

@@ -62,8 +62,8 @@ class Layers(Protocol):
 class PlainLayers:
     """`Layers` of torch's public functions: for GPUs, and for whatever records the network in order to compile it."""
 
-    largest_band = None
-    largest_strip = None
+    largest_band: int | None = None
+    largest_strip: int | None = None
 
     def linear(self, weight: Tensor, bias: Tensor | None) -> Linear:
         return _PlainLinear(weight, bias)
