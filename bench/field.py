@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from bench.children import ROOT, Contender
 from bench.environments import OURS, PEERS
 from gpu_worker.weights.publishing import manifest_name
-from local.allocator import ALLOCATOR
+from local.worker_process import WORKER_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,4 +141,4 @@ def _precisions(model: str) -> tuple[str, ...]:
 
 
 def _settings(precision: str) -> dict[str, str]:
-    return {**ALLOCATOR, "PRECISION": PRECISIONS[precision]}
+    return {**WORKER_PROCESS, "PRECISION": PRECISIONS[precision]}

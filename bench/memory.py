@@ -21,7 +21,7 @@ import msgspec
 from bench.field import WORK, Field
 from bench.pictures import MEMORY
 from bench.service import CONCURRENCY, Emulators
-from local.allocator import ALLOCATOR
+from local.worker_process import WORKER_PROCESS
 
 if TYPE_CHECKING:
     from bench.pictures import Picture
@@ -96,7 +96,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory() as state,
         Emulators(Path(state)) as emulators,
-        emulators.worker("local.instant_worker", ALLOCATOR) as worker,
+        emulators.worker("local.instant_worker", WORKER_PROCESS) as worker,
     ):
         report = measure(field, emulators, worker, _QUICK if options.quick else _PHOTOS)
     options.out.parent.mkdir(parents=True, exist_ok=True)

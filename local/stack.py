@@ -24,7 +24,6 @@ from gpu_worker.engines import model_id
 from gpu_worker.weights import find_weights
 from jobs.places import Buckets
 from local import topology
-from local.allocator import ALLOCATOR
 from local.bigquery import BigQueryEmulator, create_cost_table
 from local.bridge import bridge
 from local.fake_gcs import FakeGcs, create_buckets
@@ -35,6 +34,7 @@ from local.pubsub_emulator import pubsub_emulator
 from local.recovery import recover
 from local.signing_key import ensure_signing_key
 from local.ticker import Tick, ticker
+from local.worker_process import WORKER_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -230,7 +230,7 @@ class Stack:
         """The worker's settings, for tests that start one of their own on the worker's port."""
         return {
             **self._common_environ(),
-            **ALLOCATOR,
+            **WORKER_PROCESS,
             "HOST": LOOPBACK,
             "PORT": self.worker_url.rpartition(":")[2],
             "DEVICE": self._network.device,

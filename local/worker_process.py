@@ -1,4 +1,7 @@
-"""How the worker's process manages memory: variables of glibc's malloc, which reads them when a process starts."""
+"""How the worker's process manages memory and threads: variables that glibc and OpenMP read when a process starts.
+
+A container has to set the same.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,22 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ALLOCATOR"]
+__all__ = ["WORKER_PROCESS"]
 
-ALLOCATOR: Final[Mapping[str, str]] = MappingProxyType(
+WORKER_PROCESS: Final[Mapping[str, str]] = MappingProxyType(
     {
         "MALLOC_MMAP_THRESHOLD_": "2000000000",
         "MALLOC_TRIM_THRESHOLD_": "4000000000",
         "MALLOC_TOP_PAD_": "268435456",
         "MALLOC_ARENA_MAX": "1",
+        "OMP_WAIT_POLICY": "passive",
     }
 )
 """glibc keeps the network's large buffers instead of returning and zeroing them each time: up to half of its time.
 
 One arena, since the network runs in a thread of its own: in any arena but the main one a block over 64 MB is mapped
 and unmapped each time, whatever the thresholds say. Memory then stays at the most that was ever needed at once.
+
+Threads that wait for the network's others sleep. By default they spin, and take the processor from another job's
+decode or encode, for which the whole pass then waits.
 """
