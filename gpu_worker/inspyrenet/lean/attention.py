@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ContextAttention"]
 
 _REACH: Final = 6
-"""Rows: five convolutions of three and an enlargement, one each."""
+"""Pixels of the level: five convolutions of three and an enlargement, one each."""
 
 
 class ContextAttention:
@@ -74,11 +74,12 @@ class ContextAttention:
         rows_at_once = height
         if self._largest_strip is not None:
             rows_at_once = max(1, self._largest_strip // (self._scale**2 * width))
+        reach = _REACH // self._scale
         for start in range(0, height, rows_at_once):
             stop = min(start + rows_at_once, height)
-            first = max(start - _REACH, 0)
+            first = max(start - reach, 0)
             kept = slice(self._scale * (start - first), self._scale * (stop - first))
-            yield slice(first, min(stop + _REACH, height)), kept
+            yield slice(first, min(stop + reach, height)), kept
 
     def _feature(self, x: Tensor, of_query: Tensor, of_weights: Tensor) -> Tensor:
         """(B, channels, h, w), by the kernels that the level was summed up to."""
