@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Final
+from itertools import product
+from typing import TYPE_CHECKING, Final, get_args
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from events.recipe import Format, Position, Recipe
+from events.recipe import Effect, Format, Outline, Position, Recipe
 from imaging.inspection import inspect
 from imaging.layer import bounds, fitted
 from imaging.photo import Photo
@@ -98,6 +99,15 @@ def test_a_recipe_gives_the_same_file_each_time(cutout: tuple[Photo, Gray], reci
         photo = Photo(photo.rgb)
     first, second = (Renderer(photo, matte, lambda _asset: PICTURE).render(recipe).data for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize("effect", get_args(Effect))
+def test_an_effect_takes_the_smallest_photos(effect: Effect) -> None:
+    for height, width in product(range(1, 6), repeat=2):
+        photo = Photo(np.random.default_rng(7).integers(0, 256, (height, width, 3), np.uint8))
+        renderer = Renderer(photo, np.full((height, width), 255, np.uint8))
+        outline = Outline(color="#ffffff", width=1)
+        assert opened(renderer.render(Recipe(effect=effect, outline=outline))).size == (width, height)
 
 
 def test_a_resolution_changes_no_pixel() -> None:
