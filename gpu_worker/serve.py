@@ -12,6 +12,7 @@ import uvicorn
 
 from cloud.telemetry.start import Telemetry
 from gpu_worker.app import WorkerApp
+from gpu_worker.collection import without_collection
 from gpu_worker.metrics import WorkerMetrics
 from jobs.telemetry import UNTRACED
 
@@ -48,11 +49,12 @@ def serve(
     failures: list[str] = []
 
     def start() -> Worker:
-        from gpu_worker.start import google_ports, start_worker  # noqa: PLC0415  # seconds of imports
+        with without_collection():
+            from gpu_worker.start import google_ports, start_worker  # noqa: PLC0415  # seconds of imports
 
-        phases = {"import": round(time.monotonic() - began, 3)}
-        tracer = telemetry.tracer or UNTRACED
-        return start_worker(settings, load, connect or google_ports, metrics, phases=phases, tracer=tracer)
+            phases = {"import": round(time.monotonic() - began, 3)}
+            tracer = telemetry.tracer or UNTRACED
+            return start_worker(settings, load, connect or google_ports, metrics, phases=phases, tracer=tracer)
 
     def give_up() -> None:
         failures.append("start")

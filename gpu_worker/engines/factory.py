@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from gpu_worker.collection import without_collection
 from gpu_worker.engines.models import InSPyReNetModel, model_id, model_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def load_engine(
     """
     model = model_of(weights)
     model_id(weights, precision, backend)  # refuses before anything heavy is imported
-    with ThreadPoolExecutor(1, "verify") as beside:
+    with without_collection(), ThreadPoolExecutor(1, "verify") as beside:
         # Hashing lets other threads run, and takes less time than the imports: no start waits for it.
         verified = beside.submit(weights.verify)
         if backend == "openvino":
