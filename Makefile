@@ -34,10 +34,11 @@ up: weights ## the whole system, until Ctrl-C
 test: install ## every test
 	@$(BIN)/python -m pytest
 
-lint: install ## ruff and mypy
+lint: install ## ruff, mypy and hadolint
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/hadolint gpu_worker/Dockerfile
 
 format: install ## rewrite the code as ruff formats it
 	@$(BIN)/ruff format .

@@ -70,15 +70,15 @@ class Environment:
         if self._problems:
             raise SettingsError(dict(self._problems))
 
-    def text(self, name: str, *, default: str | None = None, pattern: str | None = None) -> str:
-        """Any text, or text that `pattern` matches as a whole."""
+    def text(self, name: str, *, default: str | None = None, pattern: str | None = None, shown: bool = True) -> str:
+        """Any text, or text that `pattern` matches as a whole. What was got is not shown unless it is `shown`."""
 
         def parse(text: str) -> str:
             if pattern is not None and re.fullmatch(pattern, text) is None:
                 raise _Refused(f"text that matches {pattern}")
             return text
 
-        return self._read(name, parse, default, "")
+        return self._read(name, parse, default, "", shown=shown)
 
     def integer(
         self, name: str, *, default: int | None = None, minimum: int | None = None, maximum: int | None = None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
-from cloud.environment import Environment
+from cloud.cdn import KEY_PATTERN, CdnKey
+from cloud.environment import Environment, SettingsError
 from events.names import MODEL_PATTERN
 from functions.expectation import Expectation
 from functions.tenants import Tenant
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 
     from events.messages import CostKind
 
-__all__ = ["ApiSettings", "Settings", "SigningSettings"]
+__all__ = ["ApiSettings", "CdnSettings", "Settings", "SigningSettings"]
+
+_HOST: Final = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +108,31 @@ class SigningSettings:
         )
         env.check()
         return settings
+
+
+@dataclass(frozen=True, slots=True)
+class CdnSettings:
+    """The CDN in front of the results, and the key that signs its URLs."""
+
+    host: str
+    key: CdnKey
+
+    @property
+    def endpoint(self) -> str:
+        return f"https://{self.host}"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self | None:
+        """None where neither variable is set: results are given out by the bucket.
+
+        Raises `SettingsError` naming the one that is missing or wrong; of the key nothing is shown.
+        """
+        env = Environment(environ)
+        host = env.text("CDN_HOST", default="", pattern=_HOST)
+        key = env.text("CDN_KEY", default="", pattern=KEY_PATTERN, shown=False)
+        env.check()
+        if not host and not key:
+            return None
+        if not host or not key:
+            raise SettingsError({"CDN_KEY" if host else "CDN_HOST": "is not set, but the other one of the CDN is"})
+        return cls(host=host, key=CdnKey.parse(key))

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from cloud.breaker import BreakerPolicy, Breakers
+from cloud.cdn import CdnUrlSigner
 from cloud.environment import SettingsError
 from cloud.logs import configure
 from cloud.pubsub import GooglePublisher
@@ -17,7 +18,7 @@ from cloud.windows import MemoryWindows
 from functions.admission import Admission
 from functions.rate_limit_settings import IN_MEMORY, RateLimitSettings
 from functions.rate_limits import RateLimits
-from functions.settings import ApiSettings, Settings, SigningSettings
+from functions.settings import ApiSettings, CdnSettings, Settings, SigningSettings
 from functions.tenants import Tenants
 from jobs.activity import Activity
 from jobs.desk import JobDesk
@@ -157,6 +158,12 @@ class Parts:
 
     @cached_property
     def signer(self) -> UrlSigner:
+        """Uploads go to the bucket; results come from the CDN where there is one, whoever is told of them."""
         from cloud.signing import signer_for  # noqa: PLC0415  # not every function signs
 
-        return signer_for(SigningSettings.from_env(self.environ))
+        bucket = signer_for(SigningSettings.from_env(self.environ))
+        cdn = CdnSettings.from_env(self.environ)
+        if cdn is None:
+            return bucket
+        results, clock = self.settings.buckets.results, self.desk.clock
+        return CdnUrlSigner(cdn.key, bucket, endpoint=cdn.endpoint, bucket=results, clock=clock)

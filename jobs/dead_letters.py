@@ -1,8 +1,9 @@
 """Messages that were given up, kept so that they can be sent again.
 
 Only the message is kept. The photo stays where it was uploaded: a copy would outlive `DELETE /jobs/{id}`, which must
-leave nothing of a photo, and a photo that the shopper took back must not come up again. So the dead letters' bucket
-keeps objects for as long as the uploads' bucket does (7 days by default), and so long a job can be replayed.
+leave nothing of a photo, and a photo that the shopper took back must not come up again. So a job can be replayed for as
+long as the uploads' bucket keeps its photo, a day by default (`retention_days` in terraform/variables.tf); the letter
+stays for longer, a week, for whoever asks what became of the job. `jobs.replay` tells which of them can still be sent.
 """
 
 from __future__ import annotations

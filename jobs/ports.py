@@ -83,13 +83,13 @@ class Publisher(Protocol):
 
 
 class UrlSigner(Protocol):
-    """V4 signed URLs."""
+    """Signed URLs, good for whoever has them until they expire."""
 
     def put_url(self, bucket: str, name: str, *, expires_in: timedelta, headers: Mapping[str, str]) -> str:
         """A URL for one PUT that must carry exactly these headers."""
 
     def get_url(self, bucket: str, name: str, *, expires_in: timedelta, filename: str) -> str:
-        """A URL for GET; the browser saves the answer under `filename`."""
+        """A URL for GET; the browser saves the answer under `filename`, where the URL can say so."""
 
 
 class Clock(Protocol):

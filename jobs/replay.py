@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Replay", "Sent", "Standing", "job_of", "latest"]
 
-Standing = Literal["open", "done", "deleted", "unknown"]
-"""Of the job in a letter: `open` is one that may be replayed, `unknown` one that has no records (any more)."""
+Standing = Literal["open", "photo gone", "done", "deleted", "unknown"]
+"""Of the job in a letter: `open` is one that may be replayed, `unknown` one that has no records (any more).
+
+`photo gone` is one that ended in failure for good: its upload was kept for a shorter time than its letter is.
+"""
 
 _REFUSALS: Final[dict[Standing, str]] = {
+    "photo gone": "its photo is no longer kept; it can only be uploaded again",
     "done": "it is done",
     "deleted": "it was deleted",
     "unknown": "there is no such job",
@@ -73,15 +77,13 @@ class Replay:
         self._clock = clock
 
     def standing(self, job: JobRequested) -> Standing:
-        return _standing(self._records.state(job.tenant, job.job_id))
+        return self._standing(job, self._records.state(job.tenant, job.job_id))
 
     def send(self, wanted: Event[JobRequested]) -> Sent:
         """Ask for the next run of the job. Raises `ConflictError` where that is no use, and says why."""
         job = wanted.data
         state = self._records.state(job.tenant, job.job_id)
-        refusal = _REFUSALS.get(_standing(state))
-        if refusal is None and not self._has_photo(job):
-            refusal = "its photo is no longer kept"
+        refusal = _REFUSALS.get(self._standing(job, state))
         if refusal is not None:
             raise ConflictError(refusal)
         number = max(job.run, state.failed_run or 0) + 1
@@ -104,12 +106,10 @@ class Replay:
                 return told_result(outcome)
         return None
 
-    def _has_photo(self, job: JobRequested) -> bool:
+    def _standing(self, job: JobRequested, state: JobState) -> Standing:
+        if state.state is None:
+            return "unknown"
+        if state.state in ("done", "deleted"):
+            return state.state
         stat = self._store.stat(job.upload.bucket, job.upload.name)
-        return stat is not None and stat.generation == job.upload.generation
-
-
-def _standing(state: JobState) -> Standing:
-    if state.state is None:
-        return "unknown"
-    return state.state if state.state in ("done", "deleted") else "open"
+        return "open" if stat is not None and stat.generation == job.upload.generation else "photo gone"

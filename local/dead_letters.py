@@ -142,7 +142,7 @@ def replay(place: Place, console: Console, chosen: Sequence[str] | None, *, wait
     again = place.replay()
     letters = place.letters().all()
     if chosen is None:
-        wanted = [letter for letter in latest(letters) if _may_go(again, letter)]
+        wanted = [letter for letter in latest(letters) if _may_go(again, letter, console)]
     else:
         wanted = _named(letters, chosen)
     sent: list[Sent] = []
@@ -160,9 +160,15 @@ def replay(place: Place, console: Console, chosen: Sequence[str] | None, *, wait
     return 1 if failures else 0
 
 
-def _may_go(again: Replay, letter: DeadLetter) -> bool:
+def _may_go(again: Replay, letter: DeadLetter, console: Console) -> bool:
+    """Tells of a job that nobody can replay any more: the others that are left out have ended well, or were deleted."""
     wanted = job_of(letter)
-    return letter.message.topic is not None if wanted is None else again.standing(wanted.data) == "open"
+    if wanted is None:
+        return letter.message.topic is not None
+    standing = again.standing(wanted.data)
+    if standing == "photo gone":
+        console.print(f"{_label(letter)}: left out: its photo is no longer kept", highlight=False, soft_wrap=True)
+    return standing == "open"
 
 
 def _named(letters: Sequence[DeadLetter], names: Sequence[str]) -> list[DeadLetter]:

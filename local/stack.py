@@ -129,6 +129,7 @@ class StackInfo(msgspec.Struct, frozen=True, kw_only=True):
     storage_url: str
     bigquery_url: str
     pubsub: str
+    page_url: str
     api_key: str
     network: str
     model: str
@@ -207,6 +208,7 @@ class Stack:
             storage_url=self.storage_url,
             bigquery_url=self.bigquery_url,
             pubsub=self.pubsub,
+            page_url=self.page_url,
             api_key=self.api_key,
             network=self.network,
             model=self.model,

@@ -21,6 +21,7 @@ def show_status(info: StackInfo) -> int:
     for column in ("server", "where", "state"):
         table.add_column(column, overflow="fold")
     checks = (
+        ("page", info.page_url, f"{info.page_url}/"),
         ("API", info.api_url, f"{info.api_url}/healthz"),
         ("worker", info.worker_url, f"{info.worker_url}/health"),
         ("storage", info.storage_url, f"{info.storage_url}/_internal/healthcheck"),

@@ -1,13 +1,22 @@
-# Whole catalogues at once: `gcloud run jobs execute catalogue --args=gs://BUCKET/MANIFEST --tasks=N`. Tasks share the
-# manifest, and what a task that was killed had done is found again.
+# Whole catalogues at once: `gcloud run jobs execute catalogue --args=gs://BUCKET/MANIFEST,--tenant,NAME --tasks=N`.
+# Tasks share the manifest, and what a task that was killed had done is found again.
 
 variable "catalogue" {
-  description = "The job for whole catalogues: how many tasks there are, and how many of them at most run at once, each with a GPU of the same quota as the service's. Null for no such job; its image needs the program gpu_worker.bulk."
+  description = "The job for whole catalogues: how many tasks there are, and how many of them at most run at once, each with a GPU of the same quota as the service's; and the buckets that hold manifests and photos, besides that of the uploads. Null for no such job."
   type = object({
     tasks       = optional(number, 2)
     parallelism = optional(number, 2)
+    buckets     = optional(set(string), [])
   })
-  default = null
+  default = {}
+}
+
+resource "google_storage_bucket_iam_member" "catalogue" {
+  for_each = var.catalogue == null ? toset([]) : var.catalogue.buckets
+
+  bucket = each.key
+  role   = local.object_roles["read"]
+  member = google_service_account.worker.member
 }
 
 resource "google_cloud_run_v2_job" "catalogue" {

@@ -7,32 +7,51 @@ variable "domain" {
 }
 
 variable "requests_per_minute" {
-  description = "How many requests a minute one client, by its address, may make of each public function. The next ones get 429."
-  type        = number
-  default     = 10
+  description = <<-EOT
+    How many requests a minute one client, by its address, may make of each public function; the next ones get 429.
+    `orders` are those that ask for work, POST /uploads and POST /jobs. `others` is everything else: asking how a job
+    stands, which a page does some six times a minute for each photo, telling of intents, deleting, preflights.
+  EOT
+  type = object({
+    orders = optional(number, 10)
+    others = optional(number, 300)
+  })
+  default = {}
 
   validation {
-    condition     = var.requests_per_minute >= 1 && floor(var.requests_per_minute) == var.requests_per_minute
+    condition     = alltrue([for count in values(var.requests_per_minute) : count >= 1 && floor(count) == count])
     error_message = "A client may make a whole number of requests a minute, at least one."
+  }
+
+  validation {
+    condition     = var.requests_per_minute.others >= var.requests_per_minute.orders
+    error_message = "Who orders something asks how it stands, so there must be at least as many others as orders."
   }
 }
 
 variable "cdn" {
   description = <<-EOT
-    Results over Cloud CDN, by signed URLs. `key_name` is that of a key made with
-    `gcloud compute backend-buckets add-signed-url-key results --key-name=NAME --key-file=FILE`: Cloud CDN's account
-    exists only afterwards, and keys are nothing for a state file. Deleted results are gone from the cache after `seconds`.
+    Results over Cloud CDN. First `enabled`, which makes the backend bucket; then a key for it is made, which gives it to
+    the secret cdn-key too (docs/operations.md); then `signed`: from then on all results are given out by signed URLs of
+    the CDN. Before, Cloud CDN's account does not exist. Keys are nothing for a state file. Deleted results are gone from
+    the cache after `seconds`.
   EOT
   type = object({
-    enabled  = optional(bool, false)
-    key_name = optional(string)
-    seconds  = optional(number, 600)
+    enabled = optional(bool, false)
+    signed  = optional(bool, false)
+    seconds = optional(number, 600)
   })
   default = {}
 
   validation {
-    condition     = var.cdn.key_name == null || var.cdn.enabled
-    error_message = "A key needs the CDN to be enabled."
+    condition     = !var.cdn.signed || var.cdn.enabled
+    error_message = "Signed URLs of the CDN need the CDN to be enabled."
+  }
+
+  # functions/views.py: RESULT_URL_LIFE.
+  validation {
+    condition     = var.cdn.seconds >= 1 && var.cdn.seconds <= 3600
+    error_message = "What was deleted must be gone from the cache before the URL that a page has expires, an hour at most."
   }
 }
 
@@ -49,6 +68,7 @@ locals {
     4 = { function = "delete_job", prefix = "/jobs/", method = "DELETE" }
     5 = { function = "job_status", prefix = "/jobs/" }
   }
+  ordering_paths = [for route in local.routes : route.path if contains(["request_upload", "restyle"], route.function)]
 }
 
 resource "google_compute_global_address" "this" {
@@ -74,14 +94,41 @@ locals {
   certified = var.cdn.enabled ? [local.domain, local.cdn_domain] : [local.domain]
 }
 
+# One policy with two limits, and not one policy for each: a policy costs five times what a rule does. The answer is
+# Google's own, without the headers that let a page read it: the client takes it for a lost connection, and tries again
+# with pauses. The functions' own limits, which do tell, are in functions/rate_limit_settings.py.
 resource "google_compute_security_policy" "public" {
   name        = "public-functions"
   description = "So many requests a minute of each client, counted for each function by itself"
 
+  # What makes us spend something. Each of these paths is one function's alone, as `routes` says.
   rule {
     action      = "throttle"
     priority    = 1000
-    description = "Every client"
+    description = "Orders of every client"
+
+    match {
+      expr {
+        expression = "request.method == 'POST' && (${join(" || ", [for path in local.ordering_paths : "request.path == '${path}'"])})"
+      }
+    }
+
+    rate_limit_options {
+      conform_action = "allow"
+      exceed_action  = "deny(429)"
+      enforce_on_key = "IP"
+
+      rate_limit_threshold {
+        count        = var.requests_per_minute.orders
+        interval_sec = 60
+      }
+    }
+  }
+
+  rule {
+    action      = "throttle"
+    priority    = 1100
+    description = "All else of every client"
 
     match {
       versioned_expr = "SRC_IPS_V1"
@@ -96,7 +143,7 @@ resource "google_compute_security_policy" "public" {
       enforce_on_key = "IP"
 
       rate_limit_threshold {
-        count        = var.requests_per_minute
+        count        = var.requests_per_minute.others
         interval_sec = 60
       }
     }
@@ -118,7 +165,7 @@ resource "google_compute_security_policy" "public" {
   rule {
     action      = "allow"
     priority    = 2147483647
-    description = "The rule that every policy ends with; the first one matches everybody"
+    description = "The rule that every policy ends with; one before it matches everybody"
 
     match {
       versioned_expr = "SRC_IPS_V1"
@@ -251,13 +298,20 @@ resource "google_compute_global_forwarding_rule" "http" {
 }
 
 # The bucket is private: Cloud Storage would say that its objects must not be cached, so the mode says that they may.
-# A response that came by a signed URL is only given to whoever has one.
+# A response that came by a signed URL is only given to whoever has one, and a request without a signature gets what the
+# bucket gives everybody: 403. The path of a URL is the object's name. The bucket's CORS settings answer pages here too,
+# and its `Vary: Origin` keeps the answers for two shops' pages apart in the cache. A policy of Cloud Armor for a backend
+# bucket can't limit rates, and what it could do, refuse whoever has no business here, the signature does.
 resource "google_compute_backend_bucket" "results" {
   for_each = var.cdn.enabled ? { results = google_storage_bucket.this["results"].name } : {}
 
   name        = each.key
   bucket_name = each.value
   enable_cdn  = true
+
+  # The bucket's own URLs say under which name a browser saves the answer. Here one answer serves all URLs of an object,
+  # so it says only that it is to be saved, which is what keeps it from being a page of this domain.
+  custom_response_headers = ["Content-Disposition: attachment", "X-Content-Type-Options: nosniff"]
 
   cdn_policy {
     cache_mode                   = "FORCE_CACHE_ALL"
@@ -281,7 +335,7 @@ resource "google_compute_backend_bucket" "results" {
 }
 
 resource "google_storage_bucket_iam_member" "cdn" {
-  for_each = var.cdn.key_name == null ? {} : google_compute_backend_bucket.results
+  for_each = var.cdn.signed ? google_compute_backend_bucket.results : {}
 
   bucket = google_storage_bucket.this["results"].name
   role   = "roles/storage.objectViewer"

@@ -190,7 +190,7 @@ locals {
       most        = given.most
       seconds     = try(given.seconds, 60)
       settings    = concat(local.function_groups, try(given.settings, []))
-      secrets     = concat(["content"], try(given.secrets, []))
+      secrets     = concat(["content"], try(given.secrets, []), try(given.signs, false) && var.cdn.signed ? ["cdn-key"] : [])
       signs       = try(given.signs, false)
       roles       = try(given.roles, [])
       queries     = try(given.queries, false)
@@ -225,6 +225,7 @@ locals {
         THREADS = function.concurrency
       }],
       function.signs ? [{ SIGNING_ACCOUNT = google_service_account.function[name].email }] : [],
+      function.signs && var.cdn.signed ? [local.settings.cdn] : [],
     )...)
   }
 

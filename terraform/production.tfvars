@@ -24,3 +24,6 @@ alerts = {
     { policy = "Budget", action = "cap_instances", service = "gpu-worker", instances = 1 },
   ]
 }
+
+# Builds run here. With `repository`, pushes to its main branch start them.
+delivery = { staging = "cutout-staging" }

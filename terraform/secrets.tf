@@ -4,6 +4,7 @@ locals {
     content         = { variable = "CONTENT_SECRET", version = var.content_secret_version }
     webhooks        = { variable = "WEBHOOKS", version = "latest" }
     alert-receivers = { variable = "ALERT_RECEIVERS", version = "latest" }
+    cdn-key         = { variable = "CDN_KEY", version = "latest" }
   }
 }
 

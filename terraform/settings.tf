@@ -210,6 +210,11 @@ locals {
       EXPECTED_RENDER_SECONDS     = var.expected_seconds.render
     }
 
+    # Where results are given out, if by the CDN. Its key is a secret.
+    cdn = {
+      CDN_HOST = local.cdn_domain
+    }
+
     dead_letters = {
       DEAD_LETTERS_BUCKET = google_storage_bucket.this["dead-letters"].name
     }

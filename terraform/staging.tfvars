@@ -22,3 +22,6 @@ model        = "inspyrenet-base-000000000000-fp16-v1"
 worker_image = "us-central1-docker.pkg.dev/cutout-staging/worker/gpu-worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 runbooks_url = "https://github.com/example/cutout/blob/main/docs/runbooks.md"
+
+# Made by production's module, so production is applied first.
+delivery = { account = "delivery@cutout-production.iam.gserviceaccount.com" }

@@ -3,16 +3,33 @@ mock_provider "google" {
   override_during = plan
 }
 
-run "a_client_may_make_ten_requests_a_minute" {
+run "a_client_may_order_ten_times_a_minute_and_ask_for_more" {
   command = plan
 
   assert {
-    condition = [
-      for rule in google_compute_security_policy.public.rule : {
+    condition = {
+      for rule in google_compute_security_policy.public.rule : rule.priority => {
         count = rule.rate_limit_options[0].rate_limit_threshold[0].count, seconds = rule.rate_limit_options[0].rate_limit_threshold[0].interval_sec, key = rule.rate_limit_options[0].enforce_on_key, then = rule.rate_limit_options[0].exceed_action
       } if rule.action == "throttle"
-    ] == [{ count = 10, seconds = 60, key = "IP", then = "deny(429)" }]
-    error_message = "Every client has a limit of 10 requests a minute."
+      } == {
+      1000 = { count = 10, seconds = 60, key = "IP", then = "deny(429)" }
+      1100 = { count = 300, seconds = 60, key = "IP", then = "deny(429)" }
+    }
+    error_message = "Every client has a limit of 10 orders a minute, and of 300 other requests."
+  }
+
+  assert {
+    condition = one([
+      for rule in google_compute_security_policy.public.rule : rule.match[0].expr[0].expression if rule.priority == 1000
+    ]) == "request.method == 'POST' && (request.path == '/uploads' || request.path == '/jobs')"
+    error_message = "Orders are the requests that ask for work: not those for a job's status, nor intents, nor preflights."
+  }
+
+  assert {
+    condition = one([
+      for rule in google_compute_security_policy.public.rule : tolist(rule.match[0].config[0].src_ip_ranges) if rule.priority == 1100
+    ]) == tolist(["*"])
+    error_message = "No client and no request is without a limit."
   }
 
   assert {
@@ -62,7 +79,7 @@ run "results_are_cached_and_stay_private" {
   command = plan
 
   variables {
-    cdn = { enabled = true, key_name = "first" }
+    cdn = { enabled = true, signed = true }
   }
 
   assert {
@@ -79,6 +96,78 @@ run "results_are_cached_and_stay_private" {
     condition     = google_compute_managed_ssl_certificate.this.managed[0].domains == tolist(["api.example.com", "cdn.api.example.com"])
     error_message = "The certificate is for the CDN's domain too."
   }
+}
+
+run "whoever_hands_out_urls_signs_for_the_cdn" {
+  command = plan
+
+  variables {
+    cdn = { enabled = true, signed = true }
+  }
+
+  assert {
+    condition = toset([
+      for name, function in google_cloudfunctions2_function.this : name
+      if try(function.service_config[0].environment_variables.CDN_HOST, "") == "cdn.api.example.com"
+    ]) == toset(["deliver", "job_status", "notify", "request_upload"])
+    error_message = "A function signs for the bucket and another for the CDN."
+  }
+
+  assert {
+    condition = toset([for name in keys(google_secret_manager_secret_iam_member.function) : name if endswith(name, " cdn-key")]) == toset([
+      "deliver cdn-key", "job_status cdn-key", "notify cdn-key", "request_upload cdn-key",
+    ])
+    error_message = "The CDN's key is for those who sign, and for nobody else."
+  }
+
+  assert {
+    condition     = contains(output.secrets, "cdn-key")
+    error_message = "Without a version of its secret, no function that signs would start."
+  }
+
+  assert {
+    condition     = contains(google_compute_backend_bucket.results["results"].custom_response_headers, "Content-Disposition: attachment")
+    error_message = "A result opens as a page of the CDN's domain."
+  }
+}
+
+run "without_the_cdn_the_bucket_gives_out_results" {
+  command = plan
+
+  assert {
+    condition     = length(google_compute_backend_bucket.results) == 0 && !anytrue([for function in google_cloudfunctions2_function.this : contains(keys(function.service_config[0].environment_variables), "CDN_HOST")]) && !contains(output.secrets, "cdn-key")
+    error_message = "Something is there for a CDN that is off."
+  }
+}
+
+run "a_deleted_result_is_not_in_the_cache_for_longer_than_a_url_lives" {
+  command = plan
+
+  variables {
+    cdn = { enabled = true, seconds = 7200 }
+  }
+
+  expect_failures = [var.cdn]
+}
+
+run "who_may_order_may_ask" {
+  command = plan
+
+  variables {
+    requests_per_minute = { orders = 20, others = 10 }
+  }
+
+  expect_failures = [var.requests_per_minute]
+}
+
+run "the_cdn_signs_only_where_it_is_enabled" {
+  command = plan
+
+  variables {
+    cdn = { signed = true }
+  }
+
+  expect_failures = [var.cdn]
 }
 
 run "nobody_reads_results_before_there_is_a_key" {

@@ -207,11 +207,11 @@ run "the_scheduler_calls_when_it_should" {
   }
 }
 
-run "a_catalogue_has_a_job_where_it_is_wanted" {
+run "a_catalogue_has_a_job" {
   command = plan
 
   variables {
-    catalogue = { tasks = 4, parallelism = 2 }
+    catalogue = { tasks = 4, parallelism = 2, buckets = ["acme-photos"] }
   }
 
   assert {
@@ -222,13 +222,36 @@ run "a_catalogue_has_a_job_where_it_is_wanted" {
     )
     error_message = "A task with a GPU is without zonal redundancy, and takes an hour at most."
   }
+
+  assert {
+    condition     = google_cloud_run_v2_job.catalogue["catalogue"].template[0].template[0].containers[0].command == tolist(["python", "-m", "gpu_worker.bulk"])
+    error_message = "The job runs the worker's image with another program."
+  }
+
+  assert {
+    condition     = { for name, grant in google_storage_bucket_iam_member.catalogue : name => "${grant.role} ${grant.member}" } == { acme-photos = "roles/storage.objectViewer ${google_service_account.worker.member}" }
+    error_message = "The job may read the catalogue's buckets, and only read them."
+  }
 }
 
-run "there_is_no_job_for_catalogues_otherwise" {
+run "a_catalogue_has_two_tasks_and_no_bucket_of_its_own_unless_it_is_told" {
   command = plan
 
   assert {
+    condition     = google_cloud_run_v2_job.catalogue["catalogue"].template[0].task_count == 2 && length(google_storage_bucket_iam_member.catalogue) == 0
+    error_message = "The job costs nothing until it is executed, so it is there."
+  }
+}
+
+run "there_is_no_job_for_catalogues_where_none_is_wanted" {
+  command = plan
+
+  variables {
+    catalogue = null
+  }
+
+  assert {
     condition     = length(google_cloud_run_v2_job.catalogue) == 0
-    error_message = "The job is made where it is wanted."
+    error_message = "Null means no job."
   }
 }

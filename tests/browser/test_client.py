@@ -235,6 +235,15 @@ class TestExpiredUrls:
 
         assert fetched == {"size": done["results"][0]["bytes"], "type": "image/png"}
 
+    def test_a_result_url_that_says_that_it_has_expired_is_not_tried(self, shopper: Shopper, photo: bytes) -> None:
+        """Where a CDN gives results out, a page can't read its refusal."""
+        done = shopper.upload(photo)
+        [result] = done["results"]
+        past = result | {"expires_at": "2026-01-01T00:00:00Z", "url": "http://127.0.0.1:9/expired"}
+        fetched = shopper.call("download", done | {"results": [past]}, 0)
+
+        assert fetched == {"size": result["bytes"], "type": "image/png"}
+
 
 class TestCancelling:
     def test_an_upload_cancelled_on_its_way_ends_at_once_and_asks_for_nothing_more(

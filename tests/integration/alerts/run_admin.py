@@ -1,7 +1,7 @@
 """The part of the Cloud Run Admin API that is used, over real gRPC, with the client's own types.
 
-It keeps the rules that matter: etags, update masks, percents that sum to 100, revisions that must be ready, and changes
-that take effect only some polls after they were accepted.
+It keeps the rules that matter: etags, update masks, percents that sum to 100, revisions that must be ready, changes
+that take effect only some polls after they were accepted, and another template as a revision that has to start.
 """
 
 from __future__ import annotations
@@ -59,7 +59,11 @@ def revision(service: str, name: str, *, day: int, ready: bool = True) -> Revisi
 
 
 class RunAdminServer:
-    """Use as a context manager. `updates` keeps every accepted request. `polls` is how long a change takes."""
+    """Use as a context manager. `updates` keeps every accepted request. `polls` is how long a change takes.
+
+    With `reads`, a change also takes effect by that many readings of the service. A revision of another template then
+    is ready, or not, as `starts` says; its tags get URLs that begin with `tag_url`.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -70,6 +74,10 @@ class RunAdminServer:
         self._numbers = itertools.count(1)
         self.updates: list[UpdateServiceRequest] = []
         self.polls = 1
+        self.reads: int | None = None
+        self.starts = True
+        self.tag_url = "http://127.0.0.1:1"
+        self._unread: dict[str, int] = {}
         self.lose_answer = False
         self.operation_error = ""
         self._server = grpc.server(ThreadPoolExecutor(8))
@@ -121,6 +129,8 @@ class RunAdminServer:
                 revision(path, each, day=day, ready=ready) for day, (each, ready) in enumerate(revisions)
             ]
             service = Service(name=path, etag=self._etag(), traffic=traffic, generation=1, **fields)
+            for made in self._revisions[path]:
+                made.containers = service.template.containers
             latest = next(each for each, ready in reversed(revisions) if ready)
             service.latest_ready_revision = f"{path}/revisions/{latest}"
             self._services[path] = _observed(service)
@@ -135,6 +145,26 @@ class RunAdminServer:
         with self._lock:
             self._failures[method] = list(codes)
 
+    def revisions(self, path: str) -> list[Revision]:
+        """Oldest first."""
+        with self._lock:
+            return copy.deepcopy(self._revisions[path])
+
+    def change(self, path: str, **fields: Any) -> None:
+        """Somebody else sets these fields, with effect at once."""
+        with self._lock:
+            for field, value in fields.items():
+                setattr(self._services[path], field, value)
+            self._services[path].etag = self._etag()
+            _observed(self._services[path])
+
+    def lose_revisions(self, path: str) -> None:
+        """As it is before the first revision was ready."""
+        with self._lock:
+            for each in self._revisions[path]:
+                each.conditions[1] = Condition(type_="Ready", state=Condition.State.CONDITION_FAILED)
+            self._services[path].latest_ready_revision = ""
+
     def touch(self, path: str) -> None:
         """Somebody else changes the service."""
         with self._lock:
@@ -143,7 +173,13 @@ class RunAdminServer:
     def _get_service(self, request: GetServiceRequest, context: grpc.ServicerContext) -> Service:
         with self._lock:
             self._maybe_fail("GetService", context)
-            return self._known(request.name, context)
+            service = self._known(request.name, context)
+            if request.name in self._unread:
+                self._unread[request.name] -= 1
+                if self._unread[request.name] < 0:
+                    del self._unread[request.name]
+                    self._settle(service)
+            return service
 
     def _update_service(self, request: UpdateServiceRequest, context: grpc.ServicerContext) -> operations_pb2.Operation:
         with self._lock:
@@ -156,6 +192,11 @@ class RunAdminServer:
                 setattr(changed, field, getattr(request.service, field))
             self._check_traffic(changed, context)
             changed.etag, changed.generation = self._etag(), stored.generation + 1
+            if "template" in request.update_mask.paths:
+                self._revisions[changed.name].append(self._made(changed))
+            if self.reads is not None:
+                changed.reconciling = True
+                self._unread[changed.name] = self.reads
             self._services[changed.name] = changed
             self.updates.append(request)
             name = f"projects/cutout-shop/locations/europe-west4/operations/{next(self._numbers)}"
@@ -192,6 +233,30 @@ class RunAdminServer:
         start = int(request.page_token or 0)
         more = str(start + PAGE) if start + PAGE < len(newest_first) else ""
         return ListRevisionsResponse(revisions=newest_first[start : start + PAGE], next_page_token=more)
+
+    def _made(self, service: Service) -> Revision:
+        """A revision of the template, which starts."""
+        path, number = service.name, len(self._revisions[service.name])
+        made = revision(path, f"{path.rpartition('/')[2]}-{number:05d}-new", day=number)
+        made.conditions[1] = Condition(type_="Ready", state=Condition.State.CONDITION_RECONCILING)
+        made.containers = service.template.containers
+        made.annotations = dict(service.template.annotations)
+        return made
+
+    def _settle(self, service: Service) -> None:
+        """What was accepted takes effect."""
+        for each in self._revisions[service.name]:
+            if each.conditions[1].state == Condition.State.CONDITION_RECONCILING:
+                good, bad = Condition.State.CONDITION_SUCCEEDED, Condition.State.CONDITION_FAILED
+                message = "" if self.starts else "The container failed its startup probe."
+                state = good if self.starts else bad
+                each.conditions[1] = Condition(type_="Ready", state=state, message=message)
+                if self.starts:
+                    service.latest_ready_revision = each.name
+        service.reconciling = False
+        _observed(service)
+        for target in service.traffic_statuses:
+            target.uri = self.tag_url if target.tag else ""
 
     def _known(self, path: str, context: grpc.ServicerContext) -> Service:
         if path not in self._services:

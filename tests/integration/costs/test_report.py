@@ -50,7 +50,8 @@ def shop(client: Client) -> CostTable:
 
 @pytest.fixture
 def info(bigquery: BigQueryEmulator) -> StackInfo:
-    rest = dict.fromkeys(("api_url", "worker_url", "storage_url", "pubsub", "api_key", "network", "model"), "")
+    named = ("api_url", "worker_url", "storage_url", "pubsub", "page_url", "api_key", "network", "model")
+    rest = dict.fromkeys(named, "")
     return StackInfo(pid=0, project=bigquery.project, bigquery_url=bigquery.url, **rest)
 
 

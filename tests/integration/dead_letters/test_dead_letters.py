@@ -229,6 +229,8 @@ def test_a_job_whose_photo_is_gone_is_not_replayed(
         job = given_up_job(stack, storefront, notifications, publisher, photo)
         stack.store.delete(stack.buckets.uploads, f"{stack.tenant}/{job.job_id}")
     assert "its photo is no longer kept" in command(stack, "replay", job.job_id, succeeds=False).stdout
+    assert "photo gone" in command(stack, "list").stdout
+    assert f"{job.job_id}: left out: its photo is no longer kept" in command(stack, "replay", "--all").stdout
     assert "there is no dead letter of nothing" in command(stack, "replay", "nothing", succeeds=False).stdout
 
 

@@ -12,6 +12,7 @@ from google.cloud.monitoring_v3 import TypedValue as Value
 from local.ports import LOOPBACK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
     from types import TracebackType
 
@@ -22,10 +23,14 @@ _SERVICE: Final = "google.monitoring.v3.MetricService"
 
 
 class MetricServer:
-    """Use as a context manager. Answers every request with `points`, or with `status` where that is not OK."""
+    """Use as a context manager. Answers every request with `points`, or with `status` where that is not OK.
+
+    `answer`, where it is set, gives the series for each request instead.
+    """
 
     def __init__(self) -> None:
         self.points: list[tuple[datetime, int]] = []
+        self.answer: Callable[[ListTimeSeriesRequest], list[TimeSeries]] | None = None
         self.status = grpc.StatusCode.OK
         self.requests: list[ListTimeSeriesRequest] = []
         self._server = grpc.server(ThreadPoolExecutor(2))
@@ -51,6 +56,8 @@ class MetricServer:
         self.requests.append(request)
         if self.status is not grpc.StatusCode.OK:
             context.abort(self.status, "told to fail")
+        if self.answer is not None:
+            return ListTimeSeriesResponse(time_series=self.answer(request))
         points = [
             Point(interval=TimeInterval(start_time=at, end_time=at), value=Value(int64_value=value))
             for at, value in self.points

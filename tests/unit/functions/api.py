@@ -33,6 +33,7 @@ from tests.unit.scene import BUCKETS, SECRET, Scene
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from jobs.ports import UrlSigner
     from tests.unit.scene import Job
 
 __all__ = ["KEY", "OLD_KEY", "ORIGIN", "OTHER_KEY", "OTHER_ORIGIN", "PUBLIC_URL", "UNLIMITED", "Api", "Reply"]
@@ -86,11 +87,12 @@ class Api:
         self.limits = limits
         self.admission = Admission(self.tenants, spend, scene.clock, limits)
         self.activity = Activity(scene.store, BUCKETS.jobs, scene.clock)
+        self.signer: UrlSigner = scene.signer
 
     def request_upload(self, json: object, *, key: str | None = KEY, **request: Any) -> Reply:
         scene = self.scene
         handle = RequestUpload(
-            scene.desk, self.admission, scene.dispatch, scene.signer, public_url=PUBLIC_URL, meter=scene.meter
+            scene.desk, self.admission, scene.dispatch, self.signer, public_url=PUBLIC_URL, meter=scene.meter
         )
         return self._call(handle, ("POST",), "POST", "/uploads", key=key, json=json, **request)
 
@@ -106,7 +108,7 @@ class Api:
         handle = JobStatus(
             scene.desk,
             self.tenants,
-            scene.signer,
+            self.signer,
             self.activity,
             self.limits,
             expected=Expectation(cold_start=20, network=2, render=1),

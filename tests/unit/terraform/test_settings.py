@@ -12,8 +12,9 @@ from google.auth.credentials import AnonymousCredentials
 
 from cloud.environment import Environment
 from functions import main
+from gpu_worker.bulk.share import Share
 from gpu_worker.settings import Settings
-from tests.unit.terraform.module import local_values
+from tests.unit.terraform.module import local_values, resources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,8 @@ VALUES: Final[dict[str, str]] = defaultdict(
     {
         "ALERT_DRY_RUN": "false",
         "BREAKER_PAUSE_SECONDS": "30",
+        "CDN_HOST": "cdn.api.example.com",
+        "CDN_KEY": "first:nZtRohdNF9m3cKM24IcK4w==",
         "CONTENT_SECRET": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
         "DEAD_LETTERS_BUCKET": "cutout-dead-letters",
         "DEVICE": "cuda",
@@ -49,6 +52,7 @@ VALUES: Final[dict[str, str]] = defaultdict(
 """For what is required; the defaults are good for everything else."""
 
 SET_BY_CLOUD_RUN: Final = {"K_REVISION", "K_SERVICE", "PORT"}
+SET_FOR_TASKS: Final = {"CLOUD_RUN_TASK_ATTEMPT", "CLOUD_RUN_TASK_COUNT", "CLOUD_RUN_TASK_INDEX"}
 LEFT_OUT: Final = {
     "BACKEND": "the worker's GPU computes: OpenVINO is for CPUs",
     "CACHE_DIR": "OpenVINO's",
@@ -96,7 +100,10 @@ def set_for(function: str) -> Names:
     names = {name for group in groups for name in module["settings"][group]}
     names |= {"FUNCTION_VCPUS", "FUNCTION_GIB", "THREADS"}
     names |= {module["secrets"][secret]["variable"] for secret in ("content", *spec.get("secrets", ()))}
-    return names | ({"SIGNING_ACCOUNT"} if spec.get("signs") else set())
+    if spec.get("signs"):
+        names |= {"SIGNING_ACCOUNT"}
+        names |= {*module["settings"]["cdn"], module["secrets"]["cdn-key"]["variable"]}  # where the CDN is on
+    return names
 
 
 def set_for_worker() -> Names:
@@ -127,6 +134,19 @@ def test_the_worker_reads_what_is_set(monkeypatch: pytest.MonkeyPatch, read: Nam
     monkeypatch.setenv("K_SERVICE", "gpu-worker")
     Settings.from_env(os.environ)
     assert read - names - SET_BY_CLOUD_RUN - LEFT_OUT.keys() == set(), "read, but not set"
+    assert names - read == set(), "set, but not read"
+
+
+def test_the_job_for_catalogues_reads_what_is_set(monkeypatch: pytest.MonkeyPatch, read: Names) -> None:
+    [environment] = resources("google_cloud_run_v2_job")["catalogue"]["template"][0]["template"][0]["containers"][0][
+        "dynamic"
+    ]
+    assert environment["env"]["for_each"] == "${merge(local.worker_settings, {REGION = var.region})}"
+    names = set_for_worker()
+    set_environment(monkeypatch, names)
+    Settings.from_env(os.environ)
+    Share.from_env(os.environ)
+    assert read - names - SET_BY_CLOUD_RUN - SET_FOR_TASKS - LEFT_OUT.keys() == set(), "read, but not set"
     assert names - read == set(), "set, but not read"
 
 

@@ -1,0 +1,145 @@
+"""Takes one step of a rollout after the other, each from the state as it is then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from events.errors import ConflictError, TransientError
+from rollout.decision import decide
+from rollout.plan import Apply, Finished, Refuse, Smoke, Wait, end_by_hand, next_step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jobs.ports import Clock
+    from rollout.decision import Criteria, Verdict
+    from rollout.plan import Order, SmokeReport, Watch
+    from rollout.ports import Measurements, RunAdmin, SmokeTest
+    from rollout.record import Outcome
+    from rollout.service import Service
+
+__all__ = ["LATE", "Conductor", "Pace"]
+
+LATE: Final = timedelta(minutes=3)
+"""How old a measurement is before Monitoring has it."""
+_PATIENCE: Final = 10
+"""So many failures or lost races in a row are waited out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Pauses between two looks at a revision that starts, and at one that is watched."""
+
+    start: timedelta = timedelta(seconds=5)
+    watch: timedelta = timedelta(seconds=30)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What this process found out, and another one would find out again."""
+
+    tested: SmokeReport | None = None
+    verdict: Verdict | None = None
+    said: str = ""
+
+
+class Conductor:
+    """The rollouts of one region. `say` gets a line for each thing that happens."""
+
+    def __init__(
+        self,
+        run: RunAdmin,
+        smoke: SmokeTest,
+        measurements: Measurements,
+        *,
+        criteria: Criteria,
+        clock: Clock,
+        sleep: Callable[[timedelta], None],
+        say: Callable[[str], None],
+        pace: Pace | None = None,
+    ) -> None:
+        self._run = run
+        self._smoke = smoke
+        self._measurements = measurements
+        self._criteria = criteria
+        self._clock = clock
+        self._sleep = sleep
+        self._say = say
+        self._pace = pace or Pace()
+
+    def carry_out(self, name: str, order: Order) -> Finished | Refuse:
+        """Roll out, or go on with what was begun before.
+
+        Raises a `CutoutError` where it can't go on; nothing is lost then, and the next call goes on from there.
+        """
+        known, failures = _Known(), 0
+        while True:
+            try:
+                service = self._run.read(name)
+                step = next_step(service, order, self._clock(), tested=known.tested, verdict=known.verdict)
+                if isinstance(step, Finished | Refuse):
+                    return step
+                self._take(service, step, known)
+            except (ConflictError, TransientError) as error:
+                failures += 1
+                if failures > _PATIENCE:
+                    raise
+                self._say(f"again: {error}")
+                self._sleep(self._pace.start)
+                continue
+            failures = 0
+            if isinstance(step, Apply):
+                order = replace(order, again=False)
+
+    def end(self, name: str, outcome: Outcome, by: str) -> Finished | Refuse:
+        """End whatever rollout is under way, by hand. Raises a `CutoutError` where that can't be done."""
+        lost = 0
+        while True:
+            service = self._run.read(name)
+            step = end_by_hand(service, self._clock(), outcome, by)
+            if isinstance(step, Refuse):
+                return step
+            try:
+                self._apply(service, step)
+            except ConflictError:
+                lost += 1
+                if lost > _PATIENCE:
+                    raise
+            else:
+                return Finished(outcome, step.text)
+
+    def _take(self, service: Service, step: Apply | Wait | Smoke | Watch, known: _Known) -> None:
+        if isinstance(step, Apply):
+            self._apply(service, step)
+        elif isinstance(step, Wait):
+            self._tell(step.text, known)
+            self._sleep(self._pace.start)
+        elif isinstance(step, Smoke):
+            self._tell(f"smoke test of {step.revision.name} at {step.url}", known)
+            known.tested = self._smoke.test(service, step)
+            self._tell(f"smoke test {'passed' if known.tested.passed else 'failed'}: {known.tested.text}", known)
+        else:
+            known.verdict = self._judge(service.name, step)
+            if known.verdict.action == "watch":
+                self._tell(known.verdict.reason, known)
+                self._sleep(self._pace.watch)
+
+    def _apply(self, service: Service, step: Apply) -> None:
+        if step.ends:
+            self._smoke.clean(service.name)
+        self._run.apply(service, step.change)
+        self._say(step.text)
+
+    def _judge(self, name: str, step: Watch) -> Verdict:
+        now = self._clock()
+        new = self._measurements.sample(name, step.new, step.since, now)
+        old = self._measurements.sample(name, step.old, step.since, now)
+        return decide(new, old, max(now - step.begun - LATE, timedelta(0)), self._criteria)
+
+    def _tell(self, text: str, known: _Known) -> None:
+        """What stays the same is told once."""
+        if text != known.said:
+            self._say(text)
+            known.said = text

@@ -1,0 +1,174 @@
+# How commits get here: cloudbuild.yaml, run in production's project, as one account that delivers to both projects.
+#
+# It applies this module, so it can do what the module does, and who may set policies may let himself in anywhere. What
+# bounds it: it is not owner; of roles in the project it may grant only those that the functions and the worker have, so
+# its own come from a person, by an apply of theirs; and only builds of one branch of one repository run as it, each
+# after somebody approved it. Rights on the billing account (the budget) are that person's to give, too.
+
+variable "delivery" {
+  description = <<-EOT
+    Where commits come from; null for no delivery. In production: `repository`, connected to Cloud Build by hand
+    (projects/P/locations/R/connections/C/repositories/N; without it there is no trigger, and builds are submitted), the
+    `branch` as a regular expression, and the `staging` project. In staging: `account`, which production's module makes.
+  EOT
+  type = object({
+    repository = optional(string)
+    branch     = optional(string, "^main$")
+    staging    = optional(string)
+    account    = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = try(var.delivery.repository, null) == null || can(regex("^projects/[^/]+/locations/[^/]+/connections/[^/]+/repositories/[^/]+$", var.delivery.repository))
+    error_message = "A repository is projects/PROJECT/locations/REGION/connections/CONNECTION/repositories/NAME."
+  }
+
+  validation {
+    condition     = try(var.delivery.repository, null) == null || (try(var.delivery.staging, null) != null && try(var.delivery.account, null) == null)
+    error_message = "A trigger needs the project of staging, and runs as the account that is made here."
+  }
+}
+
+locals {
+  # The account is made where builds run.
+  deliverers = toset(var.delivery != null && try(var.delivery.account, null) == null ? ["delivery"] : [])
+  deliverer  = var.delivery == null ? null : try(google_service_account.delivery["delivery"].member, "serviceAccount:${var.delivery.account}")
+
+  # One for each kind of resource that the module makes. The rollout of the worker needs nothing beyond them.
+  delivery_roles = toset([
+    "roles/artifactregistry.admin",
+    "roles/bigquery.dataOwner",
+    "roles/cloudbuild.builds.editor",
+    "roles/cloudfunctions.admin",
+    "roles/cloudscheduler.admin",
+    "roles/compute.loadBalancerAdmin",
+    "roles/compute.securityAdmin",
+    "roles/eventarc.admin",
+    "roles/iam.roleAdmin",
+    "roles/iam.serviceAccountAdmin",
+    "roles/iam.serviceAccountUser",
+    "roles/logging.configWriter",
+    "roles/logging.logWriter",
+    "roles/monitoring.editor",
+    "roles/pubsub.admin",
+    "roles/run.admin",
+    "roles/secretmanager.admin",
+    "roles/serviceusage.serviceUsageAdmin",
+    "roles/storage.admin",
+  ])
+
+  # What it may grant in the project: what the module grants there.
+  granted_roles = sort(distinct(concat(
+    ["roles/eventarc.eventReceiver", "roles/logging.logWriter", "roles/pubsub.publisher", "roles/storage.objectViewer"],
+    ["roles/telemetry.metricsWriter", "roles/telemetry.tracesWriter"],
+    flatten([for function in local.function_specs : function.roles]),
+  )))
+
+  # What changes nothing that runs.
+  not_delivered = ["**/*.md", ".github/**", ".gitignore", "assets/**", "bench/**", "docs/**"]
+}
+
+resource "google_service_account" "delivery" {
+  for_each = local.deliverers
+
+  account_id   = "delivery"
+  display_name = "Builds that deliver to staging and production"
+}
+
+resource "google_project_iam_member" "delivery" {
+  #checkov:skip=CKV_GCP_41: every account of this project is one that it deploys something as
+  #checkov:skip=CKV_GCP_42: the roles are those of the resources that Terraform makes; owner and editor are none of them
+  #checkov:skip=CKV_GCP_49: every account of this project is one that it deploys something as
+  for_each = var.delivery == null ? [] : local.delivery_roles
+
+  project = var.project
+  role    = each.key
+  member  = local.deliverer
+}
+
+resource "google_project_iam_member" "delivery_grants" {
+  #checkov:skip=CKV_GCP_49: the condition bounds which roles it may grant, and none of them is of this kind
+  for_each = toset(var.delivery == null ? [] : ["roles/resourcemanager.projectIamAdmin"])
+
+  project = var.project
+  role    = each.key
+  member  = local.deliverer
+
+  condition {
+    title       = "the module's own grants"
+    description = "Only the roles that functions and worker have in the project"
+    expression  = "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([${join(", ", [for role in local.granted_roles : "'${role}'"])}])"
+  }
+}
+
+# The key of staging's tenant `smoke`, for the photo that a build sends through the public API. Its value is given by hand:
+# printf KEY | gcloud secrets versions add smoke-key --data-file=-
+resource "google_secret_manager_secret" "smoke_key" {
+  for_each = local.deliverers
+
+  secret_id = "smoke-key"
+
+  replication {
+    user_managed {
+      replicas {
+        location = var.region
+      }
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_secret_manager_secret_iam_member" "smoke_key" {
+  for_each = local.deliverers
+
+  secret_id = google_secret_manager_secret.smoke_key[each.key].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.delivery[each.key].member
+}
+
+resource "google_cloudbuild_trigger" "delivery" {
+  for_each = try(var.delivery.repository, null) == null ? [] : local.deliverers
+
+  name            = each.key
+  location        = var.region
+  description     = "Commits to staging and, once approved, production"
+  service_account = google_service_account.delivery[each.key].id
+  filename        = "cloudbuild.yaml"
+  ignored_files   = local.not_delivered
+
+  repository_event_config {
+    repository = var.delivery.repository
+    push {
+      branch = var.delivery.branch
+    }
+  }
+
+  approval_config {
+    approval_required = true
+  }
+
+  substitutions = {
+    _REGION          = var.region
+    _STAGING_PROJECT = var.delivery.staging
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+# What the rollout of the worker has to know: terraform/apply.sh.
+output "active_region" {
+  description = "Region whose worker gets the jobs."
+  value       = local.active_region
+}
+
+output "standby_region" {
+  description = "Region whose worker stands by; empty where there is none."
+  value       = join("", [for region in local.worker_regions : region if region != local.active_region])
+}
+
+output "model" {
+  description = "The model id that the functions look up the cache by."
+  value       = var.model
+}
