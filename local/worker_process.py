@@ -19,7 +19,7 @@ WORKER_PROCESS: Final[Mapping[str, str]] = MappingProxyType(
         "MALLOC_TRIM_THRESHOLD_": "4000000000",
         "MALLOC_TOP_PAD_": "268435456",
         "MALLOC_ARENA_MAX": "1",
-        "OMP_WAIT_POLICY": "passive",
+        "GOMP_SPINCOUNT": "5000",
     }
 )
 """glibc keeps the network's large buffers instead of returning and zeroing them each time: up to half of its time.
@@ -27,6 +27,6 @@ WORKER_PROCESS: Final[Mapping[str, str]] = MappingProxyType(
 One arena, since the network runs in a thread of its own: in any arena but the main one a block over 64 MB is mapped
 and unmapped each time, whatever the thresholds say. Memory then stays at the most that was ever needed at once.
 
-Threads that wait for the network's others sleep. By default they spin, and take the processor from another job's
-decode or encode, for which the whole pass then waits.
+Threads that wait for the network's others look for them 5000 times, some 0.1 ms, and then sleep. By default they spin
+on, and take the processor from another job's decode or encode, for which the whole pass then waits.
 """

@@ -107,7 +107,9 @@ def _add_deploy(deploy: argparse.ArgumentParser) -> None:
     deploy.add_argument("--standby", metavar="REGION", help="a second region, straight after the first one")
     deploy.add_argument("--straight", action="store_true", help="promote after the smoke test, without a canary")
     deploy.add_argument("--again", action="store_true", help="even if you rolled this image out, or back, before")
-    deploy.add_argument("--quota", type=int, default=order.quota, help="GPUs in the region (default: %(default)s)")
+    deploy.add_argument(
+        "--quota", type=_positive, default=order.quota, help="GPUs in the region (default: %(default)s)"
+    )
     watching = deploy.add_argument_group("canary")
     watching.add_argument(
         "--percent", type=int, choices=range(1, 100), default=order.percent, metavar="1..99", help="(%(default)s)"
@@ -118,7 +120,7 @@ def _add_deploy(deploy: argparse.ArgumentParser) -> None:
     ):
         watching.add_argument(name, type=_minutes, default=default, metavar="MINUTES", help=f"is watched at {text}")
     watching.add_argument(
-        "--minimum", type=int, default=good.minimum, help="requests that prove something (default: %(default)s)"
+        "--minimum", type=_positive, default=good.minimum, help="requests that prove something (default: %(default)s)"
     )
     watching.add_argument(
         "--when-quiet",
@@ -128,7 +130,7 @@ def _add_deploy(deploy: argparse.ArgumentParser) -> None:
     )
     testing = deploy.add_argument_group("smoke test")
     testing.add_argument(
-        "--jobs", type=int, default=20, help="pushed to the tag's URL; they count (default: %(default)s)"
+        "--jobs", type=_positive, default=20, help="pushed to the tag's URL; they count (default: %(default)s)"
     )
     testing.add_argument("--tenant", default="smoke", help="whose jobs these are (default: %(default)s)")
     testing.add_argument("--photo", type=Path, default=PHOTO, help="a JPEG (default: assets/photos/cat.jpg)")
@@ -257,6 +259,13 @@ def _image(text: str) -> str:
     if _BY_DIGEST.fullmatch(text) is None:
         raise argparse.ArgumentTypeError(f"{text!r} is not IMAGE@sha256:...: a tag may be another image tomorrow")
     return text
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
 
 
 def _minutes(text: str) -> timedelta:

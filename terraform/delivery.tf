@@ -77,9 +77,6 @@ resource "google_service_account" "delivery" {
 }
 
 resource "google_project_iam_member" "delivery" {
-  #checkov:skip=CKV_GCP_41: every account of this project is one that it deploys something as
-  #checkov:skip=CKV_GCP_42: the roles are those of the resources that Terraform makes; owner and editor are none of them
-  #checkov:skip=CKV_GCP_49: every account of this project is one that it deploys something as
   for_each = var.delivery == null ? [] : local.delivery_roles
 
   project = var.project
@@ -88,7 +85,6 @@ resource "google_project_iam_member" "delivery" {
 }
 
 resource "google_project_iam_member" "delivery_grants" {
-  #checkov:skip=CKV_GCP_49: the condition bounds which roles it may grant, and none of them is of this kind
   for_each = toset(var.delivery == null ? [] : ["roles/resourcemanager.projectIamAdmin"])
 
   project = var.project

@@ -8,6 +8,6 @@ WHERE
   AND occurred_at >= @since
   AND occurred_at < @until
   AND revision IS NULL
-  AND (lane = 'gpu' OR kind = 'warmup')
+  AND (lane = 'gpu' AND NOT speculative OR kind = 'warmup')
 GROUP BY TIMESTAMP_TRUNC(occurred_at, MINUTE), warm_up
 ORDER BY last_at

@@ -12,7 +12,12 @@ from gpu_worker.inspyrenet.resizing import resize
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Convolution", "EnlargingConvolution", "Layers", "Linear", "PlainLayers", "same_padding"]
+__all__ = ["Attention", "Convolution", "EnlargingConvolution", "Layers", "Linear", "PlainLayers", "same_padding"]
+
+
+class Attention(Protocol):
+    def __call__(self, projected: Tensor) -> Tensor:
+        """Softmax(q k / sqrt(d) + bias) v: (windows, N, 3, heads, d), queries first -> (windows, N, heads * d)."""
 
 
 class Linear(Protocol):
@@ -51,6 +56,9 @@ class Layers(Protocol):
     def largest_strip(self) -> int | None:
         """About how many pixels of the finest level are worked on together at most; None for the whole of it."""
 
+    def attention(self, bias: Tensor, dtype: torch.dtype) -> Attention:
+        """One with a float32 bias of (heads, N, N), for inputs in `dtype`."""
+
     def linear(self, weight: Tensor, bias: Tensor | None) -> Linear: ...
 
     def convolution(self, weight: Tensor, bias: Tensor | None, *, dilation: int = 1) -> Convolution: ...
@@ -65,6 +73,9 @@ class PlainLayers:
     largest_band: int | None = None
     largest_strip: int | None = None
 
+    def attention(self, bias: Tensor, dtype: torch.dtype) -> Attention:
+        return _PlainAttention(bias, dtype)
+
     def linear(self, weight: Tensor, bias: Tensor | None) -> Linear:
         return _PlainLinear(weight, bias)
 
@@ -73,6 +84,17 @@ class PlainLayers:
 
     def enlarging_convolution(self, weight: Tensor, bias: Tensor) -> EnlargingConvolution:
         return _PlainEnlargingConvolution(self.convolution(weight, bias))
+
+
+class _PlainAttention:
+    def __init__(self, bias: Tensor, dtype: torch.dtype) -> None:
+        # float32 where the CPU's kernel takes it beside any type; the GPU's wants that of the queries.
+        self._bias = (bias if bias.device.type == "cpu" else bias.to(dtype))[None]
+
+    def __call__(self, projected: Tensor) -> Tensor:
+        query, key, value = projected.permute(2, 0, 3, 1, 4)  # (windows, heads, N, d) each
+        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=self._bias)
+        return mixed.transpose(1, 2).flatten(2)
 
 
 class _PlainLinear:

@@ -18,6 +18,7 @@ from gpu_worker.inspyrenet.swin import DEPTHS, HEADS, PATCH, WINDOW, relative_po
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gpu_worker.inspyrenet.lean.layers import Attention
     from gpu_worker.inspyrenet.lean.parts import Parts
     from gpu_worker.inspyrenet.lean.windows import Band
 
@@ -51,25 +52,23 @@ class WindowAttention:
         positions = table.t()[:, relative_positions(WINDOW).to(table.device)]
         masks = shift_masks(WINDOW, shift).to(table)
         biases = positions + masks[:, None]  # (kinds of window, heads, N, N)
-        # float32 where the CPU's kernel takes it beside any type; the GPU's wants that of the queries.
-        self._biases = biases if table.device.type == "cpu" else biases.to(self._of_padding.dtype)
+        self._attentions = [parts.layers.attention(bias, self._of_padding.dtype) for bias in biases]
 
     def __call__(self, pixels: Tensor, band: Band) -> Tensor:
-        slots = self._qkv(self._norm(pixels)).index_select(1, band.slots)
-        if len(band.padding):
-            slots.index_copy_(1, band.padding, self._of_padding.expand(len(slots), len(band.padding), -1))
+        projected = self._qkv(self._norm(pixels))
+        if band.padded:
+            projected = torch.cat([projected, self._of_padding.expand(len(pixels), 1, -1)], dim=1)
+        slots = projected.index_select(1, band.slots)
         windows = slots.view(len(slots), -1, WINDOW * WINDOW, slots.shape[2])
-        mixed = [self._mix(windows[:, chosen], self._biases[kind]) for kind, chosen in band.kinds]
+        mixed = [self._mix(windows[:, chosen], self._attentions[kind]) for kind, chosen in band.kinds]
         joined = mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)
         return self._proj.plus(joined.index_select(1, band.places), pixels)
 
-    def _mix(self, windows: Tensor, bias: Tensor) -> Tensor:
-        """Softmax(q k / sqrt(d) + bias) v: (B, windows, N, 3 C) -> (B, windows * N, C)."""
+    def _mix(self, windows: Tensor, attention: Attention) -> Tensor:
+        """(B, windows, N, 3 C) -> (B, windows * N, C)."""
         batch, _, pixels, channels = windows.shape
-        split = windows.reshape(-1, pixels, 3, self._heads, channels // (3 * self._heads))
-        query, key, value = split.permute(2, 0, 3, 1, 4)  # (B * windows, heads, N, d) each
-        mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=bias[None])
-        return mixed.transpose(1, 2).reshape(batch, -1, channels // 3)
+        projected = windows.reshape(-1, pixels, 3, self._heads, channels // (3 * self._heads))
+        return attention(projected).view(batch, -1, channels // 3)
 
 
 class Mlp:

@@ -27,9 +27,9 @@ class Band:
     rows: tuple[slice, ...]
     """Rows of the image; two slices where the shift wraps around."""
     slots: Tensor
-    """Pixel of each slot, (windows * N,) int64; 0 where the slot holds padding."""
-    padding: Tensor
-    """Slots that hold padding, int64."""
+    """Pixel of each slot, (windows * N,) int64; the one after the last where the slot holds padding."""
+    padded: bool
+    """Whether any slot does."""
     places: Tensor
     """Slot of each pixel, int64."""
     kinds: tuple[tuple[int, slice], ...]
@@ -87,8 +87,8 @@ def _band(height: int, width: int, window: int, shift: int, numbers: range, devi
     places[pixels[inside]] = inside.nonzero()[:, 0]
     return Band(
         rows=tuple(_runs(rows)),
-        slots=pixels.where(inside, 0).to(device),
-        padding=(~inside).nonzero()[:, 0].to(device),
+        slots=pixels.where(inside, len(places)).to(device),
+        padded=not bool(inside.all()),
         places=places.to(device),
         kinds=tuple(_stretches([kind(place) for place in windows])),
     )

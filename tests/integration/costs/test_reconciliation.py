@@ -123,6 +123,14 @@ def test_waiting_after_a_warm_up_is_the_warm_ups(world: World, billing: BillingA
     assert world.table.scalar("SUM(usd)") == bill(840)
 
 
+def test_a_catalogue_runs_on_instances_of_its_own(world: World, billing: BillingApi) -> None:
+    billing.billed = {NOON: 600.0}
+    at = NOON + timedelta(minutes=5)
+    world.table.record(job_cost(occurred_at=at), job_cost(occurred_at=at + HOUR / 4, speculative=True))
+    assert ("idle", bill(600) - Decimal("0.0011841"), 0) in world.run()
+    assert world.table.scalar("SUM(IF(speculative, 0, usd))") == bill(600)
+
+
 def test_only_hours_that_are_over_and_known_are_looked_at(world: World, billing: BillingApi) -> None:
     billing.billed = {NOON + count * HOUR: 100.0 for count in range(-10, 10)}
     world.clock.now = NOON + HOUR + timedelta(minutes=4)

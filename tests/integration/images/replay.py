@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tests.unit.images.dockerfile import ROOT, context
+from tests.unit.images.dockerfile import copy_from_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,8 +118,7 @@ class Replay:
     def _copy(self, stage: Stage, copy: Copy) -> None:
         target = self.root(stage) / copy.target.lstrip("/")
         if copy.stage is None:
-            for source in copy.sources:
-                self._copy_from_context(source, target, into=copy.target.endswith("/"))
+            copy_from_context(copy, target)
             return
         origin = self.build(self._dockerfile.stages[copy.stage])
         [source] = copy.sources
@@ -128,15 +127,6 @@ class Replay:
         else:  # as good as a copy, and there at once
             target.parent.mkdir(parents=True, exist_ok=True)
             target.symlink_to(origin / source.lstrip("/"))
-
-    def _copy_from_context(self, source: str, target: Path, *, into: bool) -> None:
-        files = [path for path in context() if path == source or path.startswith(f"{source}/")]
-        assert files, f"the context has no {source}"
-        for path in files:
-            inner = Path(path).relative_to(source) if path != source else Path(path).name if into else Path()
-            place = target / inner
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / path, place)
 
     def _placed(self, stage: Stage, text: str) -> str:
         return _PLACES.sub(f"{self.root(stage)}/", text)

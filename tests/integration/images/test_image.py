@@ -279,6 +279,16 @@ def test_files_have_one_time_of_modification(image: Replay) -> None:
         assert times == {0}, folder
 
 
+def test_everybody_can_read_it_all(image: Replay) -> None:
+    """Its user is not the one who made it."""
+    root = image.root(image.worker)
+    for folder in ("app", "opt/packages", "opt/torch", "weights"):
+        place = (root / folder).resolve()
+        for path in (place, *place.rglob("*")):
+            mode = path.stat().st_mode
+            assert mode & (0o005 if path.is_dir() else 0o004) == (0o005 if path.is_dir() else 0o004), path
+
+
 def test_the_image_has_no_tests_no_tools_and_no_cache(image: Replay) -> None:
     root = image.root(image.worker)
     ours = {path.name for path in (root / "app").iterdir()}

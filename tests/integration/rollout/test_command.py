@@ -90,6 +90,12 @@ def test_an_image_by_tag_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert "may be another image tomorrow" in capsys.readouterr().err
 
 
+def test_a_smoke_test_without_a_job_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["deploy", *WHERE, "--image", IMAGE, "--jobs", "0"])
+    assert "0 is less than 1" in capsys.readouterr().err
+
+
 def test_a_service_that_is_not_there_is_an_error(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", *WHERE, "--service", "payments"]) == 1
     assert "can't read payments" in capsys.readouterr().out

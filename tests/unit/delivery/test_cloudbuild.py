@@ -28,6 +28,7 @@ def test_the_trigger_sets_only_substitutions_that_there_are() -> None:
 def test_substitutions_reach_the_scripts_as_variables() -> None:
     assert BUILD.rest["options"]["automapSubstitutions"]
     assert BUILD.rest["options"]["dynamicSubstitutions"], "one has another one as its default"
+    assert BUILD.rest["options"]["substitutionOption"] == "ALLOW_LOOSE", "a use in a script is not seen"
     assert not any("$$" in step.script for step in BUILD.steps)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["DOCKERFILE", "ROOT", "Copy", "Dockerfile", "Ignore", "Instruction", "Stage", "context"]
+__all__ = ["DOCKERFILE", "ROOT", "Copy", "Dockerfile", "Ignore", "Instruction", "Stage", "context", "copy_from_context"]
 
 ROOT: Final = Path(__file__).parents[3]
 DOCKERFILE: Final = ROOT / "gpu_worker" / "Dockerfile"
@@ -122,6 +123,19 @@ def context(root: Path = ROOT) -> list[str]:
     """Files of the repository that the builder is sent, in the order of their names."""
     ignore = Ignore((root / ".dockerignore").read_text(encoding="utf-8"))
     return sorted(path for path in _files(root) if ignore.lets_pass(path))
+
+
+def copy_from_context(copy: Copy, target: Path) -> None:
+    """Carry out a COPY of the context's files."""
+    sent = context()
+    for source in copy.sources:
+        files = [path for path in sent if path == source or path.startswith(f"{source}/")]
+        assert files, f"the context has no {source}"
+        for path in files:
+            own = Path(path).name if copy.target.endswith("/") else ""
+            place = target / (own if path == source else Path(path).relative_to(source))
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / path, place)
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:

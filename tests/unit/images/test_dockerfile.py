@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from local.worker_process import WORKER_PROCESS
-from tests.unit.images.dockerfile import DOCKERFILE, ROOT, Dockerfile
+from tests.unit.images.dockerfile import DOCKERFILE, ROOT, Dockerfile, copy_from_context
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 IMAGE: Final = Dockerfile(DOCKERFILE.read_text(encoding="utf-8"))
 WORKER: Final = IMAGE.last
@@ -86,6 +91,7 @@ def test_layers_come_in_the_order_in_which_they_change_and_none_moves_with_anoth
             {
                 "events",
                 "gpu_worker/__init__.py",
+                "gpu_worker/collection.py",
                 "gpu_worker/pack.py",
                 "gpu_worker/engines",
                 "gpu_worker/inspyrenet",
@@ -97,6 +103,21 @@ def test_layers_come_in_the_order_in_which_they_change_and_none_moves_with_anoth
 def test_a_change_of_the_code_makes_no_layer_anew_but_its_own(stage: str, needs: set[str]) -> None:
     copied = {source for copy in IMAGE.stages[stage].copies() if copy.stage is None for source in copy.sources}
     assert copied == needs
+
+
+def test_what_packs_the_weights_is_copied_whole(tmp_path: Path) -> None:
+    for copy in IMAGE.stages["fetch"].copies():
+        if copy.stage is None:
+            copy_from_context(copy, tmp_path / copy.target.removeprefix("/build/"))
+    done = subprocess.run(
+        [sys.executable, "-c", "import gpu_worker.pack, gpu_worker.weights.__main__"],
+        env={"PYTHONPATH": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, f"COPY it in the stage fetch: {done.stderr}"
 
 
 def test_the_same_content_is_the_same_layer() -> None:
