@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 import cv2
 import numpy as np
-import pillow_heif
 from PIL.AvifImagePlugin import AvifImageFile
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.GifImagePlugin import GifImageFile
@@ -136,6 +135,8 @@ def _stored_pixels(image: Image.Image, data: bytes) -> Photo:
 def _open(data: bytes, image_format: Format) -> Image.Image:
     """The opened image, its pixels not read yet where the codec allows that."""
     if image_format == "heic":
+        import pillow_heif  # noqa: PLC0415  # libraries of 22 MB, which most photos never need
+
         return pillow_heif.open_heif(data).to_pillow()
     return _PLUGINS[image_format](BytesIO(png.essential(data) if image_format == "png" else data))
 
