@@ -2,7 +2,8 @@
 
 A rollback leaves two annotations on the service, in the same update as the traffic: to which revision it went, and
 which revisions it took traffic from. So a second incident about the same bad revision, or the same one delivered again,
-finds the rollback done instead of going one more step back, and a bad revision is never rolled back to.
+finds the rollback done instead of going one more step back, and a bad revision is never rolled back to. A rollout
+leaves the same ones (`rollout.record`), so that an incident about its candidate spares the revision that served before.
 """
 
 from __future__ import annotations

@@ -61,7 +61,9 @@ class CostFigures:
 
     @property
     def usd_per_image(self) -> Decimal | None:
-        return self.usd / self.images if self.images else None
+        """Without what catalogues cost, whose images are not counted."""
+        catalogues = sum((row["catalogue_usd"] for row in self.by_day), Decimal(0))
+        return (self.usd - catalogues) / self.images if self.images else None
 
     @property
     def hit_rate(self) -> float | None:

@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     service.add_argument("--region", required=True, help="that of the worker which gets the jobs")
     service.add_argument("--service", default="gpu-worker", help="(default: %(default)s)")
     changing = argparse.ArgumentParser(add_help=False)
-    changing.add_argument("--holder", default=_person(), help="who does it; a build's id, in a build (default: you)")
+    changing.add_argument("--holder", default=_person(), help="who does it; in a build its commit (default: you)")
     changing.add_argument("--dry-run", action="store_true", help="say what would be done, and change nothing")
 
     deploy = commands.add_parser("deploy", parents=[service, changing], help="roll an image out, or go on")
@@ -126,11 +126,14 @@ def _add_deploy(deploy: argparse.ArgumentParser) -> None:
         "--when-quiet",
         choices=("promote", "rollback"),
         default="rollback",
-        help="at the deadline, with fewer requests than --minimum and none of them bad (default: %(default)s)",
+        help="at the deadline, with fewer requests and --jobs than --minimum, none of them bad (default: %(default)s)",
     )
     testing = deploy.add_argument_group("smoke test")
     testing.add_argument(
-        "--jobs", type=_positive, default=20, help="pushed to the tag's URL; they count (default: %(default)s)"
+        "--jobs",
+        type=_positive,
+        default=20,
+        help="pushed to the tag's URL; on a quiet night they are enough (default: %(default)s)",
     )
     testing.add_argument("--tenant", default="smoke", help="whose jobs these are (default: %(default)s)")
     testing.add_argument("--photo", type=Path, default=PHOTO, help="a JPEG (default: assets/photos/cat.jpg)")
@@ -201,7 +204,7 @@ def _smoke(options: argparse.Namespace) -> int:
     if not key:
         _say(f"error: {options.key_variable} is not set")
         return 1
-    _say(public_api.smoke(options.api_url, key, photo, patience=options.patience))
+    _say(public_api.smoke(options.api_url, key, photo, patience=options.patience, say=_say))
     return 0
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
-from events.errors import ConflictError, TransientError
-from rollout.decision import decide
+from events.errors import ConflictError, CutoutError, TransientError
+from rollout.decision import Verdict, decide
 from rollout.plan import Apply, Finished, Refuse, Smoke, Wait, end_by_hand, next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from jobs.ports import Clock
-    from rollout.decision import Criteria, Verdict
+    from rollout.decision import Criteria
     from rollout.plan import Order, SmokeReport, Watch
     from rollout.ports import Measurements, RunAdmin, SmokeTest
     from rollout.record import Outcome
@@ -43,6 +44,7 @@ class _Known:
     tested: SmokeReport | None = None
     verdict: Verdict | None = None
     said: str = ""
+    waiting_since: datetime | None = None
 
 
 class Conductor:
@@ -81,6 +83,8 @@ class Conductor:
                 step = next_step(service, order, self._clock(), tested=known.tested, verdict=known.verdict)
                 if isinstance(step, Finished | Refuse):
                     return step
+                if self._waited_too_long(step, order, known):
+                    return Refuse(f"{step.text}, for too long: look at the service")
                 self._take(service, step, known)
             except (ConflictError, TransientError) as error:
                 failures += 1
@@ -95,20 +99,30 @@ class Conductor:
 
     def end(self, name: str, outcome: Outcome, by: str) -> Finished | Refuse:
         """End whatever rollout is under way, by hand. Raises a `CutoutError` where that can't be done."""
-        lost = 0
+        failures = 0
         while True:
-            service = self._run.read(name)
-            step = end_by_hand(service, self._clock(), outcome, by)
-            if isinstance(step, Refuse):
-                return step
             try:
+                service = self._run.read(name)
+                step = end_by_hand(service, self._clock(), outcome, by)
+                if isinstance(step, Refuse):
+                    return step
                 self._apply(service, step)
-            except ConflictError:
-                lost += 1
-                if lost > _PATIENCE:
+            except (ConflictError, TransientError) as error:
+                failures += 1
+                if failures > _PATIENCE:
                     raise
+                self._say(f"again: {error}")
+                self._sleep(self._pace.start)
             else:
                 return Finished(outcome, step.text)
+
+    def _waited_too_long(self, step: Apply | Wait | Smoke | Watch, order: Order, known: _Known) -> TypeGuard[Wait]:
+        """A rollout under way ends by itself; this is for what comes before it."""
+        if not isinstance(step, Wait):
+            known.waiting_since = None
+            return False
+        known.waiting_since = known.waiting_since or self._clock()
+        return self._clock() - known.waiting_since > order.start_within
 
     def _take(self, service: Service, step: Apply | Wait | Smoke | Watch, known: _Known) -> None:
         if isinstance(step, Apply):
@@ -128,15 +142,24 @@ class Conductor:
 
     def _apply(self, service: Service, step: Apply) -> None:
         if step.ends:
-            self._smoke.clean(service.name)
+            self._clean(service.name)
         self._run.apply(service, step.change)
         self._say(step.text)
 
+    def _clean(self, name: str) -> None:
+        """Traffic must not wait for Pub/Sub."""
+        try:
+            self._smoke.clean(name)
+        except CutoutError as error:
+            self._say(f"left for the next rollout: {error}")
+
     def _judge(self, name: str, step: Watch) -> Verdict:
         now = self._clock()
+        if now < step.begun + LATE:
+            return Verdict("watch", "nothing is measured yet")
         new = self._measurements.sample(name, step.new, step.since, now)
         old = self._measurements.sample(name, step.old, step.since, now)
-        return decide(new, old, max(now - step.begun - LATE, timedelta(0)), self._criteria)
+        return decide(new, old, now - step.begun - LATE, self._criteria, smoke_jobs=step.jobs)
 
     def _tell(self, text: str, known: _Known) -> None:
         """What stays the same is told once."""

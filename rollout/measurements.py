@@ -1,7 +1,7 @@
 """Cloud Monitoring as `rollout.ports.Measurements`: what Cloud Run itself counts of each revision.
 
-Requests that got 429 are left out, since they found no instance: the limit is low while two revisions run, and that is
-no fault of the new one. Everything else that is no success counts as failed, a refused token no less than a crash.
+Requests that got 429 are counted by themselves: Cloud Run turns them away where it has no instance, and a worker where
+it is overloaded. Everything else that is no success counts as failed, a refused token no less than a crash.
 Source: `request_count` and `request_latencies` in https://cloud.google.com/monitoring/api/metrics_gcp_p_z#gcp-run.
 """
 
@@ -32,7 +32,7 @@ __all__ = ["GoogleMeasurements"]
 _COUNT: Final = "run.googleapis.com/request_count"
 _LATENCIES: Final = "run.googleapis.com/request_latencies"
 _CODE: Final = "metric.labels.response_code"
-_NO_INSTANCE: Final = "429"
+_TURNED_AWAY: Final = "429"
 _MINUTE: Final = 60
 _MILLISECONDS: Final = 1000.0
 
@@ -72,8 +72,9 @@ class GoogleMeasurements:
             counts = self._by_code(f'metric.type = "{_COUNT}" AND {where}', interval, period)
             answered = f'metric.type = "{_LATENCIES}" AND metric.labels.response_code_class = "2xx" AND {where}'
             seconds = self._histogram(answered, interval, period)
+        turned_away = counts.pop(_TURNED_AWAY, 0)
         failed = sum(count for code, count in counts.items() if not code.startswith("2"))
-        return Sample(sum(counts.values()), failed, seconds)
+        return Sample(sum(counts.values()), failed, seconds, turned_away)
 
     def close(self) -> None:
         self._client.transport.close()
@@ -83,7 +84,6 @@ class GoogleMeasurements:
         for series in self._list(wanted, interval, period, _CODE):
             for point in series.points:
                 found[series.metric.labels["response_code"]] += round(point.value.int64_value)
-        found.pop(_NO_INSTANCE, None)
         return found
 
     def _histogram(self, wanted: str, interval: TimeInterval, period: timedelta) -> Histogram:

@@ -8,7 +8,10 @@
 
 GPUs: a tagged revision without traffic does not count towards the service's limit of instances, and how Cloud Run
 rounds a tenth of it is not said (https://cloud.google.com/run/docs/configuring/max-instances). So while two revisions
-run, the limit is one below the quota.
+run, the limit is one below the quota, unless the revisions' own limits leave room for both.
+
+Incidents: an alert counts the requests of the whole service, so it may be about a candidate that has lost its traffic
+since. While the old revision has all of it, it is noted as one that `on_alert` must not roll back from.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from rollout.record import Ended, Record, ended, noted, taken_back, under_way
+from rollout.record import Ended, Record, ended, noted, spared, taken_back, under_way
 from rollout.service import Change, Target
 
 if TYPE_CHECKING:
@@ -48,6 +51,8 @@ __all__ = [
 CANDIDATE: Final = "candidate"
 """The tag of a revision that is rolled out."""
 HEARTBEAT: Final = timedelta(minutes=5)
+_WHOLE_MINUTES: Final = timedelta(minutes=1)
+"""Monitoring measures whole minutes: none of them may have begun before the canary did."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,8 @@ class Order:
     """Bring `image` (IMAGE@sha256:...) to the service. `holder` names who does, the same after a kill.
 
     `straight` leaves out the canary. `quota` is how many GPUs there are. A holder that was not heard of for `stale` is
-    dead. `again` rolls out what this holder rolled out before, too.
+    dead. A start, and any change, must take effect within `start_within`. `again` rolls out what this holder rolled
+    out before, too.
     """
 
     image: str
@@ -69,11 +75,12 @@ class Order:
 
 
 class SmokeReport(NamedTuple):
-    """What came of the smoke test of a revision."""
+    """What came of the smoke test of a revision; `jobs` were done."""
 
     revision: str
     passed: bool
     text: str
+    jobs: int = 0
 
 
 class Refuse(NamedTuple):
@@ -104,7 +111,9 @@ class Watch(NamedTuple):
     old: str
     since: datetime
     begun: datetime
-    """When the traffic was given; measuring began at `since`, with the smoke test."""
+    """When the traffic was given; both are measured from `since` on, when no smoke test is in the numbers."""
+    jobs: int = 0
+    """What the smoke test did: for a quiet night."""
 
 
 class Finished(NamedTuple):
@@ -116,8 +125,16 @@ Step = Refuse | Apply | Wait | Smoke | Watch | Finished
 
 
 def candidate_of(service: Service, record: Record) -> Revision | None:
-    """The revision that the rollout made."""
-    return next((revision for revision in service.revisions if revision.rollout == record.id), None)
+    """The revision that the rollout made.
+
+    That is the first one: the mark is in the template, so whoever changes this meanwhile makes another one with it.
+    """
+    return next(iter(_made(service, record)), None)
+
+
+def _made(service: Service, record: Record) -> list[Revision]:
+    made = (revision for revision in service.revisions if revision.rollout == record.id)
+    return sorted(made, key=lambda revision: revision.created_at)
 
 
 def next_step(
@@ -135,7 +152,7 @@ def next_step(
     if record.image != order.image:
         return _back(service, record, now, f"{order.holder} rolls out another image")
     if now - record.seen_at >= HEARTBEAT:
-        return Apply(Change(noted(service.annotations, _seen(record, now))), "still here")
+        return Apply(Change(noted(service.annotations, _seen(service, record, now))), "still here")
     return _further(service, record, order, now, tested, verdict)
 
 
@@ -156,10 +173,11 @@ def _first(service: Service, order: Order, now: datetime) -> Step:
     names = sorted({target.revision for target in service.traffic if target.percent > 0})
     if before := _before(service, order, names):
         return before
-    if not service.settled:
+    # Empty where the newest ready revision serves, and there was none yet. One that is not ready now was so before.
+    baseline = names[0] if names else ""
+    old = service.revision(baseline)
+    if not service.settled or (old and old.ready is None):
         return Wait("an earlier change takes effect")
-    old = service.revision(names[0]) if names else None
-    baseline = old.name if old and old.ready else ""
     if len(names) > 1:
         return Refuse(f"the traffic is split between {' and '.join(names)}: end that first")
     if baseline and order.quota < 2:
@@ -192,8 +210,9 @@ def _begin(service: Service, order: Order, now: datetime, baseline: str) -> Appl
         limit_during=limit,
     )
     first = Target(baseline, 100) if baseline else Target("", 100, latest=True)
+    kept = spared(service.annotations, baseline) if baseline else service.annotations
     change = Change(
-        annotations=noted(service.annotations, record),
+        annotations=noted(kept, record),
         traffic=(first, *_other_tags(service)),
         limit=limit if limit != service.limit else None,
         image=order.image,
@@ -205,8 +224,11 @@ def _begin(service: Service, order: Order, now: datetime, baseline: str) -> Appl
 
 
 def _limit_beside(service: Service, quota: int) -> int:
-    limits = [limit for limit in (service.limit, service.limit_of_revision) if limit > 0]
-    return service.limit if limits and min(limits) < quota else quota - 1
+    if 0 < service.limit < quota:
+        return service.limit
+    if service.limit_of_revision > 0 and 2 * service.limit_of_revision <= quota:
+        return service.limit
+    return quota - 1
 
 
 def _others(service: Service, record: Record, order: Order, now: datetime) -> Step:
@@ -219,7 +241,7 @@ def _others(service: Service, record: Record, order: Order, now: datetime) -> St
         )
     if record.image != order.image:
         return _back(service, record, now, f"{record.holder} left it")
-    taken = msgspec.structs.replace(record, holder=order.holder, seen_at=now)
+    taken = msgspec.structs.replace(record, holder=order.holder, seen_at=now, settled_at=now)
     return Apply(Change(noted(service.annotations, taken)), f"taking over from {record.holder}")
 
 
@@ -230,7 +252,7 @@ def _further(
     if candidate is None or not candidate.ready:
         return _starting(service, record, candidate, order, now)
     if not service.settled:
-        return Wait("a change takes effect")
+        return _settling(service, record, order, now)
     if meddling := _meddling(service, record, candidate):
         return _back(service, record, now, meddling)
     if record.tagged_at is None:
@@ -248,6 +270,12 @@ def _starting(service: Service, record: Record, candidate: Revision | None, orde
     return Wait("the new revision starts")
 
 
+def _settling(service: Service, record: Record, order: Order, now: datetime) -> Apply | Wait:
+    if now - (record.settled_at or record.began_at) > order.start_within:
+        return _back(service, record, now, "a change did not take effect in time")
+    return Wait("a change takes effect")
+
+
 def _meddling(service: Service, record: Record, candidate: Revision) -> str:
     """What somebody else, such as `on_alert`, did to the traffic."""
     serving = {target.revision for target in service.traffic if target.percent > 0 and not target.latest}
@@ -261,7 +289,7 @@ def _meddling(service: Service, record: Record, candidate: Revision) -> str:
 def _tag(service: Service, record: Record, candidate: Revision, now: datetime) -> Apply:
     serves = record.baseline or candidate.name
     traffic = (Target(serves, 100), Target(candidate.name, 0, CANDIDATE), *_other_tags(service))
-    marked = msgspec.structs.replace(record, tagged_at=now, seen_at=now)
+    marked = msgspec.structs.replace(record, tagged_at=now, seen_at=now, settled_at=now)
     return Apply(Change(noted(service.annotations, marked), traffic), f"a URL of its own for {candidate.name}")
 
 
@@ -270,6 +298,8 @@ def _tested(
 ) -> Step:
     url = next((target.url for target in service.traffic if target.tag == CANDIDATE), "")
     if tested is None or tested.revision != candidate.name:
+        if not url and now - (record.tagged_at or now) > order.start_within:
+            return _back(service, record, now, "the tag had no URL in time")
         return Smoke(candidate, url) if url else Wait("the URL of the tag is made")
     if not tested.passed:
         return _back(service, record, now, f"the smoke test failed: {tested.text}")
@@ -280,7 +310,7 @@ def _tested(
         Target(candidate.name, order.percent, CANDIDATE),
         *_other_tags(service),
     )
-    watching = msgspec.structs.replace(record, watching_since=now, seen_at=now)
+    watching = msgspec.structs.replace(record, watching_since=now, seen_at=now, settled_at=now, smoke_jobs=tested.jobs)
     change = Change(noted(service.annotations, watching), traffic)
     return Apply(change, f"{order.percent}% of the traffic for {candidate.name}")
 
@@ -288,7 +318,7 @@ def _tested(
 def _watched(service: Service, record: Record, candidate: Revision, now: datetime, verdict: Verdict | None) -> Step:
     begun = record.watching_since or now
     if verdict is None or verdict.action == "watch":
-        return Watch(candidate.name, record.baseline, record.tagged_at or begun, begun)
+        return Watch(candidate.name, record.baseline, begun + _WHOLE_MINUTES, begun, record.smoke_jobs)
     if verdict.action == "promote":
         return _promote(service, record, candidate, now, verdict.reason)
     return _back(service, record, now, verdict.reason)
@@ -304,18 +334,20 @@ def _promote(service: Service, record: Record, candidate: Revision, now: datetim
 def _back(service: Service, record: Record, now: datetime, reason: str) -> Apply:
     """To where the traffic was, or to where somebody else moved it meanwhile."""
     candidate = candidate_of(service, record)
-    name = candidate.name if candidate else ""
-    annotations = noted(service.annotations, _end(record, name, "rolled_back", reason, now))
-    if candidate and record.baseline:
-        annotations = taken_back(annotations, name)
-    change = Change(annotations, _without(service, record, name), _restored(service, record))
-    return Apply(change, f"back: {reason}", ends=True)
+    end = _end(record, candidate.name if candidate else "", "rolled_back", reason, now)
+    annotations, traffic = noted(service.annotations, end), _without(service, record)
+    if record.baseline:
+        annotations = taken_back(annotations, *(revision.name for revision in _made(service, record)))
+        if all(target.revision == record.baseline for target in traffic if target.percent > 0):
+            annotations = spared(annotations, record.baseline)
+    return Apply(Change(annotations, traffic, _restored(service, record)), f"back: {reason}", ends=True)
 
 
-def _without(service: Service, record: Record, candidate: str) -> tuple[Target, ...]:
+def _without(service: Service, record: Record) -> tuple[Target, ...]:
     if not record.baseline:
         return (*(target for target in service.traffic if target.tag != CANDIDATE or target.percent),)
-    kept = [target for target in service.traffic if target.percent > 0 and target.revision != candidate]
+    made = {revision.name for revision in _made(service, record)}
+    kept = [target for target in service.traffic if target.percent > 0 and target.revision not in made]
     if not kept:
         return (Target(record.baseline, 100), *_other_tags(service))
     missing = 100 - sum(target.percent for target in kept)
@@ -338,8 +370,8 @@ def _other_tags(service: Service) -> tuple[Target, ...]:
     )
 
 
-def _seen(record: Record, now: datetime) -> Record:
-    return msgspec.structs.replace(record, seen_at=now)
+def _seen(service: Service, record: Record, now: datetime) -> Record:
+    return msgspec.structs.replace(record, seen_at=now, settled_at=now if service.settled else record.settled_at)
 
 
 def _end(record: Record, revision: str, outcome: Outcome, reason: str, now: datetime) -> Ended:

@@ -46,7 +46,8 @@ class PushLanes(Protocol):
 
 
 class SmokeTest(Protocol):
-    def test(self, service: Service, step: Smoke) -> SmokeReport: ...
+    def test(self, service: Service, step: Smoke) -> SmokeReport:
+        """Raises a `CutoutError` where the test could not be made."""
 
     def clean(self, service: str) -> None:
-        """Remove what earlier tests of the service left. Raises `TransientError`."""
+        """Remove what earlier tests of the service left. Raises a `CutoutError`."""

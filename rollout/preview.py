@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rollout.decision import Verdict
@@ -36,6 +37,7 @@ def preview(service: Service, order: Order, now: datetime) -> Iterator[str]:
         if isinstance(step, Apply):
             yield f"would change {service.name}: {step.text}"
             service = _settled(_after(service, step.change, now))
+            order = replace(order, again=False)
         elif isinstance(step, Wait):
             yield f"would wait: {step.text}"
             if service == (service := _settled(service)):

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
 import msgspec
 
-from alerts.revisions import ROLLED_BACK_FROM
+from alerts.revisions import ROLLED_BACK_FROM, ROLLED_BACK_TO
 from events.errors import PermanentError
 from events.messages import Time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["LAST", "UNDER_WAY", "Ended", "Outcome", "Record", "ended", "noted", "taken_back", "under_way"]
+__all__ = ["LAST", "UNDER_WAY", "Ended", "Outcome", "Record", "ended", "noted", "spared", "taken_back", "under_way"]
 
 UNDER_WAY: Final = "cutout-rollout"
 LAST: Final = "cutout-rollout-last"
@@ -33,8 +33,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A rollout under way.
 
     `holder` works on it and was alive at `seen_at`. `baseline` is the revision that had the traffic, empty where none
-    had. The limit of instances was `limit_before`, and is `limit_during` meanwhile. The new revision is measured from
-    `tagged_at` on, and has a part of the traffic since `watching_since`.
+    had. The limit of instances was `limit_before`, and is `limit_during` meanwhile. The new revision has a URL since
+    `tagged_at`, did `smoke_jobs`, and has a part of the traffic since `watching_since`. The service was last seen with
+    nothing pending, or changed, at `settled_at`.
     """
 
     id: Annotated[str, msgspec.Meta(min_length=1)]
@@ -47,6 +48,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     limit_during: int
     tagged_at: Time | None = None
     watching_since: Time | None = None
+    settled_at: Time | None = None
+    smoke_jobs: int = 0
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,10 +82,17 @@ def noted(annotations: Mapping[str, str], note: Record | Ended) -> dict[str, str
     return kept | {name: msgspec.json.encode(note).decode()}
 
 
-def taken_back(annotations: Mapping[str, str], revision: str) -> dict[str, str]:
-    """With the revision among those that an incident's rollback must never go back to (`alerts.revisions`)."""
-    known = [name for name in annotations.get(ROLLED_BACK_FROM, "").split(",") if name and name != revision]
-    return {**annotations, ROLLED_BACK_FROM: ",".join([*known, revision][-_REMEMBERED:])}
+def taken_back(annotations: Mapping[str, str], *revisions: str) -> dict[str, str]:
+    """With the revisions among those that an incident's rollback must never go back to (`alerts.revisions`)."""
+    if not revisions:
+        return dict(annotations)
+    known = [name for name in annotations.get(ROLLED_BACK_FROM, "").split(",") if name and name not in revisions]
+    return {**annotations, ROLLED_BACK_FROM: ",".join([*known, *revisions][-_REMEMBERED:])}
+
+
+def spared(annotations: Mapping[str, str], revision: str) -> dict[str, str]:
+    """With the revision as one that an incident's rollback leaves alone, as if that had gone back to it itself."""
+    return {**annotations, ROLLED_BACK_TO: revision}
 
 
 def _read(annotations: Mapping[str, str], name: str, kind: type[R]) -> R | None:

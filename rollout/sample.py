@@ -47,21 +47,26 @@ class Histogram(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Requests that had an instance to go to, those among them that failed, and the seconds of those that did not."""
+    """Requests that were taken on, those among them that failed, and the seconds of those that did not.
+
+    `turned_away` were not taken on (429), by Cloud Run or by the worker, and are none of the `requests`.
+    """
 
     requests: int
     errors: int
     seconds: Histogram
+    turned_away: int = 0
 
     @property
     def error_rate(self) -> float:
         return self.errors / self.requests if self.requests else 0.0
 
     def __str__(self) -> str:
+        away = f", {self.turned_away} turned away" if self.turned_away else ""
         if not self.requests:
-            return "no requests"
+            return f"no requests{away}"
         middle, late = self.seconds.quantile(0.5), self.seconds.quantile(0.95)
-        return f"{self.errors} of {self.requests} failed, p50 {middle:.1f} s, p95 {late:.1f} s"
+        return f"{self.errors} of {self.requests} failed{away}, p50 {middle:.1f} s, p95 {late:.1f} s"
 
 
 EMPTY = Sample(0, 0, Histogram((), ()))

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from events.envelope import job_event
-from events.errors import CutoutError, PermanentError, TransientError
+from events.errors import InvalidMessageError, PermanentError, TransientError
 from events.ids import new_job_id
 from events.messages import JobRequested, ResultFailed, Upload
 from events.names import upload_name
@@ -54,6 +54,10 @@ class SmokeOptions:
     model: str = ""
 
 
+class _FailingError(PermanentError):
+    """The revision did not do what it must."""
+
+
 class PushedJobs:
     """`rollout.ports.SmokeTest` for the services of one region.
 
@@ -78,7 +82,7 @@ class PushedJobs:
         self._sleep = sleep
 
     def test(self, service: Service, step: Smoke) -> SmokeReport:
-        """Raises `TransientError` where the test itself could not be made."""
+        """Raises a `CutoutError` where the test itself could not be made, which says nothing about the revision."""
         environment = _required(service.environment)
         name = f"{self._prefix(service.name)}{step.revision.name}"
         self.clean(service.name, but=name)
@@ -93,14 +97,12 @@ class PushedJobs:
         for _ in range(self._options.jobs):
             try:
                 result = self._job(name, environment, until)
-            except TransientError:
-                raise
-            except CutoutError as error:
+            except _FailingError as error:
                 return SmokeReport(step.revision.name, passed=False, text=error.message)
             slowest = max(slowest, (result.completed_at - result.requested_at).total_seconds())
         self._lanes.close(name)
         text = f"{self._options.jobs} jobs done, the slowest in {slowest:.1f} s"
-        return SmokeReport(step.revision.name, passed=True, text=text)
+        return SmokeReport(step.revision.name, passed=True, text=text, jobs=self._options.jobs)
 
     def clean(self, service: str, *, but: str = "") -> None:
         for name in self._lanes.names(self._prefix(service)):
@@ -111,7 +113,7 @@ class PushedJobs:
         return f"rollout-smoke-{self._region}-{service}-"
 
     def _job(self, lane: str, environment: Mapping[str, str], until: datetime) -> ResultCompleted:
-        """Raises a `PermanentError` that says what is wrong with the revision."""
+        """Raises `_FailingError`, which says what is wrong with the revision."""
         now = self._clock()
         job_id = new_job_id(now)
         photo = unseen(self._options.photo, job_id)
@@ -147,23 +149,26 @@ class PushedJobs:
         records = JobRecords(self._store, bucket)
         while self._clock() < until:
             for record in ("done", "failed-0"):
-                outcome = records.read(job.tenant, job.job_id, record, Outcome)
+                try:
+                    outcome = records.read(job.tenant, job.job_id, record, Outcome)
+                except InvalidMessageError as error:
+                    raise _FailingError(f"job {job.job_id} has a record that can't be read: {error}") from error
                 if outcome is not None:
                     return outcome
             self._sleep(_POLL)
-        raise PermanentError(f"job {job.job_id} was not done in time: look for it in the log of the revision")
+        raise _FailingError(f"job {job.job_id} was not done in time: look for it in the log of the revision")
 
     def _checked(self, outcome: Outcome, job: JobRequested) -> ResultCompleted:
         told = told_result(outcome)
         if isinstance(told, ResultFailed):
-            raise PermanentError(f"job {job.job_id} failed: {told.code}, {told.message}")
+            raise _FailingError(f"job {job.job_id} failed: {told.code}, {told.message}")
         if self._options.model and told.model != self._options.model:
-            raise PermanentError(f"its model is {told.model}, the functions expect {self._options.model}")
+            raise _FailingError(f"its model is {told.model}, the functions expect {self._options.model}")
         for result in told.results:
             if result.cache != "miss":
-                raise PermanentError(f"job {job.job_id} was answered by the cache, so the network was not tried")
+                raise _FailingError(f"job {job.job_id} was answered by the cache, so the network was not tried")
             if self._store.stat(result.object.bucket, result.object.name) is None:
-                raise PermanentError(f"the result {result.object.name} of job {job.job_id} is not there")
+                raise _FailingError(f"the result {result.object.name} of job {job.job_id} is not there")
         return told
 
 

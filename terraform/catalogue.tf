@@ -57,7 +57,7 @@ resource "google_cloud_run_v2_job" "catalogue" {
         }
 
         dynamic "env" {
-          for_each = merge(local.worker_settings, { REGION = var.region })
+          for_each = merge(local.worker_settings, { REGION = var.region, TENANT_NAMES = join(",", var.tenants[*].name) })
           content {
             name  = env.key
             value = tostring(env.value)

@@ -1,21 +1,25 @@
 # How commits get here: cloudbuild.yaml, run in production's project, as one account that delivers to both projects.
 #
-# It applies this module, so it can do what the module does, and who may set policies may let himself in anywhere. What
-# bounds it: it is not owner; of roles in the project it may grant only those that the functions and the worker have, so
-# its own come from a person, by an apply of theirs; and only builds of one branch of one repository run as it, each
-# after somebody approved it. Rights on the billing account (the budget) are that person's to give, too.
+# It applies this module, so it can do what the module does: make accounts and act as them, say who else may, change
+# roles of the project's own, start builds. That is enough to take over both projects, so whoever's commit is built here
+# could. What bounds it: a trigger builds one branch of one repository, and each build waits for an approval. That comes
+# first, before the tests and before staging, so it is a look at the commit and not at what staging made of it. That the
+# account is not owner, and of roles in the project grants only those that the functions and the worker have, keeps
+# mistakes small, and nobody out who means it. Rights on the billing account (the budget) are a person's to give.
 
 variable "delivery" {
   description = <<-EOT
     Where commits come from; null for no delivery. In production: `repository`, connected to Cloud Build by hand
     (projects/P/locations/R/connections/C/repositories/N; without it there is no trigger, and builds are submitted), the
-    `branch` as a regular expression, and the `staging` project. In staging: `account`, which production's module makes.
+    `branch` as a regular expression, the `staging` project, and the `quotas` of GPUs of both (the smaller one of two
+    regions). In staging: `account`, which production's module makes.
   EOT
   type = object({
     repository = optional(string)
     branch     = optional(string, "^main$")
     staging    = optional(string)
     account    = optional(string)
+    quotas     = optional(object({ staging = optional(number, 3), production = optional(number, 3) }), {})
   })
   default = null
 
@@ -129,7 +133,7 @@ resource "google_cloudbuild_trigger" "delivery" {
 
   name            = each.key
   location        = var.region
-  description     = "Commits to staging and, once approved, production"
+  description     = "Commits, once approved, to staging and then to production"
   service_account = google_service_account.delivery[each.key].id
   filename        = "cloudbuild.yaml"
   ignored_files   = local.not_delivered
@@ -146,8 +150,10 @@ resource "google_cloudbuild_trigger" "delivery" {
   }
 
   substitutions = {
-    _REGION          = var.region
-    _STAGING_PROJECT = var.delivery.staging
+    _PRODUCTION_QUOTA = tostring(var.delivery.quotas.production)
+    _REGION           = var.region
+    _STAGING_PROJECT  = var.delivery.staging
+    _STAGING_QUOTA    = tostring(var.delivery.quotas.staging)
   }
 
   depends_on = [google_project_service.this]

@@ -17,13 +17,22 @@ if TYPE_CHECKING:
     from gpu_worker.bulk.manifest import Photo
     from gpu_worker.bulk.report import Entry
 
-__all__ = ["Crew"]
+__all__ = ["Crew", "pause"]
 
 _LOG: Final = logging.getLogger(__name__)
 _MOST_IN_A_ROW: Final = 24
-"""Failures that may pass, without a photo that ends between them: then it is not the photos, and the task stops."""
+_MOST_OF_A_THREAD: Final = 3
+"""Failures that may pass, without a photo that ends between them. The task stops at 24, or at 3 for each thread where
+that is more: then it is not the photos."""
+_TIMES: Final = 60
+"""How often progress is told before the time in between becomes longer, and again by as much."""
 _ATTENTION: Final = 0.25
 """Seconds until a stop is noticed."""
+
+
+def pause(interval: float, times: int) -> float:
+    """Seconds until progress is told again, after it was told so often: each time leaves a part of the report."""
+    return interval * (1 + times // _TIMES)
 
 
 class Crew:
@@ -38,6 +47,7 @@ class Crew:
         self._settle = settle
         self._end = end
         self._threads = threads
+        self._hopeless = max(_MOST_IN_A_ROW, _MOST_OF_A_THREAD * threads)
         self._lock = threading.Lock()
         self._stopping = False
         self._idle = True
@@ -62,8 +72,8 @@ class Crew:
     ) -> tuple[Photo, ...]:
         """Settle them; returns those that failed in a way that may pass.
 
-        `tell` is called every `interval` seconds. Once it is told to stop, it waits at most `patience` seconds for
-        the photos in hand.
+        `tell` is called every `interval` seconds, and less often as time goes on (`pause`). Once it is told to stop, it
+        waits at most `patience` seconds for the photos in hand.
         """
         self._pass(photos, 1, interval, tell, patience)
         again, self._again = self._again, []
@@ -79,11 +89,11 @@ class Crew:
         threads = ThreadPoolExecutor(self._threads, "photo")
         try:
             pending = {threads.submit(self._loop, waiting, attempt) for _ in range(self._threads)}
-            told = time.monotonic()
+            told, times = time.monotonic(), 0
             while pending and not self.stopping:
                 _, pending = wait(pending, timeout=min(interval, _ATTENTION))
-                if time.monotonic() - told >= interval:
-                    told = time.monotonic()
+                if time.monotonic() - told >= pause(interval, times):
+                    told, times = time.monotonic(), times + 1
                     tell()
             self._idle = not wait(pending, timeout=patience).not_done
         finally:
@@ -116,7 +126,7 @@ class Crew:
         with self._lock:
             self._again.append(photo)
             self._in_a_row += 1
-            hopeless = self._in_a_row >= _MOST_IN_A_ROW
+            hopeless = self._in_a_row >= self._hopeless
         if hopeless or isinstance(error, NetworkUnhealthyError):
             _LOG.error("bulk_gave_up", extra={"reason": str(error)})
             self.stop()

@@ -3,7 +3,7 @@
     {"source": "gs://catalogue/shoes/1.jpg"}
     {"source": "gs://catalogue/shoes/2.jpg", "recipes": [{"format": "webp"}], "id": "SKU-2", "tenant": "acme"}
 
-Everything that is wrong with it is found before anything is spent, and told at once, by line and field.
+Everything that is wrong with it is found before a photo is looked at, and told at once, by line and field.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from events.recipe import RENDERER_VERSION, Recipe
 from events.validation import decode_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
-__all__ = ["MAX_BYTES", "MAX_LINES", "Manifest", "ManifestError", "Photo", "read_manifest"]
+__all__ = ["MAX_BYTES", "MAX_LINES", "Manifest", "ManifestError", "Photo", "read_manifest", "read_photos"]
 
 MAX_LINES: Final = 200_000
 MAX_LINE_BYTES: Final = 32_768
 MAX_BYTES: Final = 128 << 20
+MAX_PROBLEMS: Final = 1000
 
 _SCHEME: Final = "gs://"
 _LATEST: Final = datetime(2100, 1, 1, tzinfo=UTC)
@@ -88,17 +89,31 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return new_job_id(datetime.fromtimestamp(seconds, UTC), partial(_bits, seed))
 
 
-def read_manifest(data: bytes, *, model: str, tenant: str | None = None) -> Manifest:
-    """`model` makes the mattes, `tenant` is that of the lines which name none.
+def read_manifest(
+    data: bytes, *, model: str, tenant: str | None = None, tenants: Container[str] | None = None
+) -> Manifest:
+    """`model` makes the mattes. The other arguments and what is raised are those of `read_photos`."""
+    photos = read_photos(data, tenant=tenant, tenants=tenants)
+    return Manifest(digest=_digest(data, tenant or "", model, str(RENDERER_VERSION)), photos=photos)
 
-    Raises `ManifestError` with everything that is wrong.
+
+def read_photos(data: bytes, *, tenant: str | None = None, tenants: Container[str] | None = None) -> tuple[Photo, ...]:
+    """`tenant` is that of the lines which name none, `tenants` are all that there are: None where that isn't known.
+
+    Raises `ManifestError` with everything that is wrong, or the first `MAX_PROBLEMS`.
     """
+    count = data.count(b"\n") + (not data.endswith(b"\n"))
+    if count > MAX_LINES:
+        raise ManifestError((f"{count} lines, at most {MAX_LINES}: make several manifests",))
     photos: list[Photo] = []
     problems: list[str] = []
     first_lines: dict[tuple[object, ...], int] = {}
     for number, text in _lines(data):
+        if len(problems) >= MAX_PROBLEMS:
+            problems[MAX_PROBLEMS:] = ["and maybe more"]
+            break
         try:
-            photo = _photo(number, text, tenant)
+            photo = _photo(number, text, tenant, tenants)
         except InvalidMessageError as error:
             problems += [f"line {number}{_where(field)}: {told}" for field, told in error.fields.items()]
             continue
@@ -106,13 +121,11 @@ def read_manifest(data: bytes, *, model: str, tenant: str | None = None) -> Mani
         if (first := first_lines.setdefault(key, number)) != number:
             problems.append(f"line {number}: the same as line {first}")
         photos.append(photo)
-    if len(photos) > MAX_LINES:
-        problems.append(f"{len(photos)} photos, at most {MAX_LINES}: make several manifests")
     if not photos and not problems:
         problems.append("it names no photo")
     if problems:
         raise ManifestError(tuple(problems))
-    return Manifest(digest=_digest(data, tenant or "", model, str(RENDERER_VERSION)), photos=tuple(photos))
+    return tuple(photos)
 
 
 def _where(path: str) -> str:
@@ -127,13 +140,15 @@ def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
             yield number, text
 
 
-def _photo(number: int, text: bytes, tenant: str | None) -> Photo:
+def _photo(number: int, text: bytes, tenant: str | None, tenants: Container[str] | None) -> Photo:
     if len(text) > MAX_LINE_BYTES:
         raise InvalidMessageError({"$": f"{len(text)} bytes, at most {MAX_LINE_BYTES}"})
     line = decode_json(text, _Line)
     owner = line.tenant or tenant
     if owner is None:
         raise InvalidMessageError({"$.tenant": "required, since no --tenant was given"})
+    if tenants is not None and owner not in tenants:
+        raise InvalidMessageError({"$.tenant": f"there is no tenant {owner!r}"})
     bucket, _, name = line.source.removeprefix(_SCHEME).partition("/")
     return Photo(line=number, bucket=bucket, name=name, recipes=line.recipes, tenant=owner, id=line.id)
 

@@ -1,8 +1,8 @@
 """What became of each photo: kept while the work goes on, so that an attempt goes on where the last one was.
 
 Entries are saved in parts, each written once, under a name that its content gives it. A part also tells the next
-attempt, of however many tasks, which lines need no second look. A task that has settled all of its lines writes its
-report: its entries in the order of their lines.
+attempt, of however many tasks, which lines need no second look: those that became jobs. A task that has settled all of
+its lines writes its report: its entries in the order of their lines, under a name that says what is in it.
 """
 
 from __future__ import annotations
@@ -59,6 +59,11 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     usd: Usd = Decimal(0)
 
     @property
+    def final(self) -> bool:
+        """Whether the line became a job, whose end is recorded. Else another look may see something else."""
+        return self.job_id is not None or self.code is None
+
+    @property
     def cache(self) -> Cache | None:
         """The dearest answer that a result needed; None for a failure."""
         answers = {made.cache for made in self.results}
@@ -110,9 +115,9 @@ class Report:
         self._unsaved: list[Entry] = []
 
     @property
-    def url(self) -> str:
-        """Where this task's report is once the task is done."""
-        return f"gs://{self._bucket}/{self._name}"
+    def folder(self) -> str:
+        """Where the reports of all tasks will be."""
+        return f"gs://{self._bucket}/{self._prefix}"
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -121,13 +126,15 @@ class Report:
             return tuple(self._entries[line] for line in sorted(self._entries))
 
     def recall(self, lines: Iterable[int]) -> None:
-        """Read what earlier attempts saved, of these lines."""
-        wanted = frozenset(lines)
+        """Read what earlier attempts saved, of these lines.
+
+        Those that were refused are not recalled: the photo may be there by now, and to see that costs a look.
+        """
+        recall = partial(self._recall_part, frozenset(lines))
         names = [stat.name for stat in self._store.list(self._bucket, f"{self._prefix}parts/")]
         with ThreadPoolExecutor(_READERS, "recall") as readers:
-            for data in readers.map(self._read, names):
-                decoded = msgspec.json.Decoder(Entry).decode_lines(data)
-                self._entries |= {entry.line: entry for entry in decoded if entry.line in wanted}
+            for _ in readers.map(recall, names):
+                pass  # a part is read and decoded at once: only entries are kept
 
     def add(self, entry: Entry) -> None:
         with self._lock:
@@ -145,17 +152,20 @@ class Report:
         with self._lock:
             del self._unsaved[: len(pending)]
 
-    def finish(self) -> None:
-        """Write the report of a task whose lines are all settled."""
-        self._create(self._name, msgspec.json.Encoder().encode_lines(self.entries))
+    def finish(self) -> str:
+        """Write the report of a task whose lines are all settled. Its URL: another one where an entry is another."""
+        data = msgspec.json.Encoder().encode_lines(self.entries)
+        digest = hashlib.sha256(data).hexdigest()[:8]
+        name = f"{self._prefix}report-{self._share.task:05}-of-{self._share.tasks:05}-{digest}.jsonl"
+        self._create(name, data)
+        return f"gs://{self._bucket}/{name}"
 
-    @property
-    def _name(self) -> str:
-        return f"{self._prefix}report-{self._share.task:05}-of-{self._share.tasks:05}.jsonl"
-
-    def _read(self, name: str) -> bytes:
+    def _recall_part(self, wanted: frozenset[int], name: str) -> None:
         stored = self._store.read(self._bucket, name)
-        return b"" if stored is None else stored.data
+        decoded = [] if stored is None else msgspec.json.Decoder(Entry).decode_lines(stored.data)
+        kept = {entry.line: entry for entry in decoded if entry.line in wanted and entry.final}
+        with self._lock:
+            self._entries |= kept
 
     def _create(self, name: str, data: bytes) -> None:
         self._store.create(self._bucket, name, data, content_type=_TYPE)

@@ -63,8 +63,13 @@ class Settling:
             try:
                 self._do(photo, run, upload, attempt)
             except PermanentError as error:
+                if isinstance(error, UploadMissingError):
+                    self._check_replaced(upload)
                 return refused(photo, error)
-        return entry_of(photo, job_id, self._outcome(run))
+        entry = entry_of(photo, job_id, self._outcome(run))
+        if entry.code == UploadMissingError.code:
+            self._check_replaced(upload)
+        return entry
 
     def _upload(self, photo: Photo) -> Upload:
         stat = self._desk.store.stat(photo.bucket, photo.name)
@@ -73,29 +78,41 @@ class Settling:
         DEFAULT_LIMITS.check_bytes(stat.size)
         return Upload(bucket=photo.bucket, name=photo.name, generation=stat.generation)
 
+    def _check_replaced(self, upload: Upload) -> None:
+        """Raises `TransientError` where another photo is in the place of one that is gone: it is another job's."""
+        stat = self._desk.store.stat(upload.bucket, upload.name)
+        if stat is not None and stat.generation != upload.generation:
+            raise TransientError("the photo was replaced while it was read")
+
     def _do(self, photo: Photo, run: JobRun, upload: Upload, attempt: int) -> None:
         order = Order(
             upload=upload, sha256=self._sha256(upload), recipes=photo.recipes, requested_at=self._desk.clock()
         )
         content = self._dispatch.content(run.tenant, order.sha256)
+        self._record(run, order, content)
         self._desk.references.add(run.tenant, content.content_id, run.job_id)
         cache, found = self._dispatch.look_up(run, content, order.recipes)
         if cache == "hit" and _others(found, run.job_id):
             spent = Spent(usage=Usage(), billing=self._billing, speculative=True)
             self._dispatch.answer_hit(run, order, content, found, spent=lambda: spent, timings={})
         else:
-            self._process(run, order, upload, content, attempt)
+            self._process(run, order, upload, attempt)
 
-    def _process(self, run: JobRun, order: Order, upload: Upload, content: Content, attempt: int) -> None:
-        """The record first: a deletion of the same photo by a shopper needs to know that it is used here too."""
+    def _record(self, run: JobRun, order: Order, content: Content) -> None:
+        """Before the reference, which a shopper's deletion of the same photo counts only where it finds this record.
+
+        The job's id is as old as its photo, so without one it would be taken for a job that died long ago.
+        """
         queued = Queued(
-            upload=upload,
+            upload=order.upload,
             sha256=order.sha256,
             content_id=content.content_id,
-            lane="gpu",
+            lane=None,
             requested_at=order.requested_at,
         )
         self._desk.records.create(run.tenant, run.job_id, "queued", queued)
+
+    def _process(self, run: JobRun, order: Order, upload: Upload, attempt: int) -> None:
         request = JobRequested(
             job_id=run.job_id,
             tenant=run.tenant,

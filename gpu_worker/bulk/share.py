@@ -1,4 +1,4 @@
-"""Which part of a manifest is this task's."""
+"""Which part of a manifest is this task's, and what else the environment tells a task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from gpu_worker.bulk.manifest import Photo
 
-__all__ = ["Share"]
+__all__ = ["Share", "tenants_from_env"]
 
 
 class Share(NamedTuple):
@@ -38,7 +38,20 @@ class Share(NamedTuple):
         env.check()
         return share
 
+    @property
+    def first(self) -> bool:
+        """Whether this is the first that is done of all: it tells what all would tell."""
+        return self.task == 0 and self.attempt == 0
+
     def has(self, photo: Photo) -> bool:
         """By the photo, not by its line: several lines of one photo share its matte, which then is computed once."""
         key = f"{photo.tenant}\x1f{photo.source}".encode()
         return int.from_bytes(hashlib.sha256(key).digest()[:8]) % self.tasks == self.task
+
+
+def tenants_from_env(environ: Mapping[str, str]) -> frozenset[str] | None:
+    """All tenants that there are; None where nobody tells. Raises `SettingsError`."""
+    env = Environment(environ)
+    names = env.csv("TENANT_NAMES", default=())
+    env.check()
+    return frozenset(names) or None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -87,15 +88,13 @@ class BulkTask:
         _LOG.info(
             "bulk_started",
             extra=self._share._asdict()
-            | {"photos": len(self._photos), "recalled": self._recalled, "report": self._report.url},
+            | {"photos": len(self._photos), "recalled": self._recalled, "reports": self._report.folder},
         )
         if left:
             self._work(left)
         settled = len(self._report.entries)
         finished = settled == len(self._photos)
-        if finished:
-            self._report.finish()
-        fields = self.progress().fields() | {"report": self._report.url if finished else None}
+        fields = self.progress().fields() | {"report": self._report.finish() if finished else None}
         _LOG.info("bulk_ended" if finished else "bulk_unfinished", extra=fields)
         return DONE if finished else UNFINISHED
 
@@ -109,11 +108,18 @@ class BulkTask:
         )
 
     def _left(self) -> tuple[Photo, ...]:
-        """What no earlier attempt has settled."""
+        """What no earlier attempt has settled, in the order of lines.
+
+        From the second attempt on in another order each time: photos that fail one after the other made the last
+        attempt give up, and those behind them must get their turn.
+        """
         self._report.recall(photo.line for photo in self._photos)
         settled = {entry.line for entry in self._report.entries}
         self._recalled = len(settled)
-        return tuple(photo for photo in self._photos if photo.line not in settled)
+        left = [photo for photo in self._photos if photo.line not in settled]
+        if self._share.attempt:
+            random.Random(self._share.attempt).shuffle(left)  # noqa: S311  # no secret
+        return tuple(left)
 
     def _work(self, photos: tuple[Photo, ...]) -> None:
         network = self._start()

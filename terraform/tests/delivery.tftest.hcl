@@ -26,6 +26,7 @@ run "commits_to_production_are_approved" {
     delivery = {
       repository = "projects/cutout-test/locations/us-central1/connections/github/repositories/cutout"
       staging    = "cutout-staging"
+      quotas     = { production = 8 }
     }
   }
 
@@ -49,8 +50,8 @@ run "commits_to_production_are_approved" {
   }
 
   assert {
-    condition     = google_cloudbuild_trigger.delivery["delivery"].substitutions == tomap({ _REGION = "us-central1", _STAGING_PROJECT = "cutout-staging" })
-    error_message = "The build is told of this region, and of staging's project."
+    condition     = google_cloudbuild_trigger.delivery["delivery"].substitutions == tomap({ _PRODUCTION_QUOTA = "8", _REGION = "us-central1", _STAGING_PROJECT = "cutout-staging", _STAGING_QUOTA = "3" })
+    error_message = "The build is told of this region, of staging's project, and of both quotas."
   }
 
   assert {
@@ -64,7 +65,7 @@ run "commits_to_production_are_approved" {
   }
 }
 
-run "the_account_that_delivers_may_not_make_itself_greater" {
+run "the_account_that_delivers_grants_itself_nothing_by_mistake" {
   command = plan
 
   variables {

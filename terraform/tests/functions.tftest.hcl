@@ -229,6 +229,11 @@ run "a_catalogue_has_a_job" {
   }
 
   assert {
+    condition     = one([for env in google_cloud_run_v2_job.catalogue["catalogue"].template[0].template[0].containers[0].env : env.value if env.name == "TENANT_NAMES"]) == join(",", var.tenants[*].name)
+    error_message = "The job knows which tenants there are."
+  }
+
+  assert {
     condition     = { for name, grant in google_storage_bucket_iam_member.catalogue : name => "${grant.role} ${grant.member}" } == { acme-photos = "roles/storage.objectViewer ${google_service_account.worker.member}" }
     error_message = "The job may read the catalogue's buckets, and only read them."
   }

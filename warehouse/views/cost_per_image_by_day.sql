@@ -1,5 +1,7 @@
 -- What a day (UTC) cost, by kind, and what that makes an image: a photo that results were asked of and delivered.
--- usd_per_image is the whole bill's share; usd_per_image_of_jobs leaves out what the worker waited.
+-- usd_per_image is the share of all that serving shoppers cost, with what was made in advance for them;
+-- usd_per_image_of_jobs leaves out what the worker waited. A catalogue's rows (speculative, lane gpu) are in the sums by
+-- kind and by themselves, and in neither of these two: its images are not among those that are counted.
 SELECT
   DATE(occurred_at) AS day,
   COUNT(DISTINCT IF(recipe IS NOT NULL AND NOT speculative, job_id, NULL)) AS images,
@@ -9,10 +11,14 @@ SELECT
   SUM(IF(kind = 'function', usd, 0)) AS function_usd,
   SUM(IF(kind = 'idle', usd, 0)) AS idle_usd,
   SUM(IF(kind = 'warmup', usd, 0)) AS warmup_usd,
+  SUM(IF(speculative AND lane = 'gpu', usd, 0)) AS catalogue_usd,
   SUM(usd) AS usd,
-  SAFE_DIVIDE(SUM(usd), COUNT(DISTINCT IF(recipe IS NOT NULL AND NOT speculative, job_id, NULL))) AS usd_per_image,
   SAFE_DIVIDE(
-    SUM(IF(job_id IS NOT NULL, usd, 0)),
+    SUM(IF(NOT (speculative AND COALESCE(lane, '') = 'gpu'), usd, 0)),
+    COUNT(DISTINCT IF(recipe IS NOT NULL AND NOT speculative, job_id, NULL))
+  ) AS usd_per_image,
+  SAFE_DIVIDE(
+    SUM(IF(job_id IS NOT NULL AND NOT (speculative AND COALESCE(lane, '') = 'gpu'), usd, 0)),
     COUNT(DISTINCT IF(recipe IS NOT NULL AND NOT speculative, job_id, NULL))
   ) AS usd_per_image_of_jobs
 FROM `${dataset}.costs`

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.ids import new_job_id
+from planner.rates import HourCount
 from tests.integration.costs.table import NOON, cost, event, job_cost
+from warehouse.demand import RecordedDemand
 from warehouse.schema import COST_EVENTS
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def test_an_image_bears_its_part_of_the_days_bill(table: CostTable) -> None:
         job_cost(job_id=job_id(1), usd=Decimal("0.002"), recipe="1" * 32),
         job_cost(job_id=job_id(2), usd=Decimal("0.001"), kind="cpu", lane="cpu"),
         job_cost(job_id=job_id(2), usd=Decimal("0.001"), kind="function", recipe=None, cache=None),
-        job_cost(job_id=job_id(3), usd=Decimal("0.004"), speculative=True),
+        job_cost(job_id=job_id(3), usd=Decimal("0.004"), kind="cpu", lane="cpu", speculative=True),
         event(cost(usd=Decimal("0.19"))),
         event(cost(usd=Decimal("0.1"), kind="warmup")),
         job_cost(job_id=job_id(4), occurred_at=NOON - 24 * HOUR),
@@ -72,15 +74,44 @@ def test_an_image_bears_its_part_of_the_days_bill(table: CostTable) -> None:
         "day": TODAY,
         "images": 2,
         "results": 3,
-        "gpu_usd": Decimal("0.008"),
-        "cpu_usd": Decimal("0.001"),
+        "gpu_usd": Decimal("0.004"),
+        "cpu_usd": Decimal("0.005"),
         "function_usd": Decimal("0.001"),
         "idle_usd": Decimal("0.19"),
         "warmup_usd": Decimal("0.1"),
+        "catalogue_usd": Decimal(0),
         "usd": Decimal("0.3"),
         "usd_per_image": Decimal("0.15"),
         "usd_per_image_of_jobs": Decimal("0.005"),
     }
+
+
+def test_a_catalogue_makes_no_image_of_a_shopper_dearer(table: CostTable) -> None:
+    """It is in the day's bill, but its images are not among those that are counted."""
+    table.record(job_cost(job_id=job_id(1), usd=Decimal("0.002")))
+    [before] = table.view("cost_per_image_by_day")
+    table.record(
+        job_cost(job_id=job_id(2), usd=Decimal("0.5"), speculative=True),
+        job_cost(job_id=job_id(3), usd=Decimal("0.25"), recipe=None, cache=None, speculative=True),
+        job_cost(job_id=job_id(4), usd=Decimal(0), lane=None, cache="hit", speculative=True),
+    )
+    [after] = table.view("cost_per_image_by_day")
+    assert (after["usd_per_image"], after["usd_per_image_of_jobs"]) == (Decimal("0.002"), Decimal("0.002"))
+    assert after == before | {
+        "gpu_usd": Decimal("0.752"),
+        "catalogue_usd": Decimal("0.75"),
+        "usd": Decimal("0.752"),
+    }
+
+
+def test_a_catalogue_is_no_demand_that_a_worker_is_kept_warm_for(table: CostTable) -> None:
+    table.record(
+        job_cost(job_id=job_id(1)),
+        job_cost(job_id=job_id(2), speculative=True),
+        job_cost(job_id=job_id(3), occurred_at=NOON - 2 * HOUR, speculative=True),
+    )
+    history = RecordedDemand(table.queries, table.dataset).jobs_by_hour(NOON - 24 * HOUR, NOON + HOUR)
+    assert (history.since, history.counts) == (NOON - 2 * HOUR, (HourCount(NOON, 1),))
 
 
 def test_a_day_without_images_has_no_price_of_one(table: CostTable) -> None:

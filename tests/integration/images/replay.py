@@ -1,7 +1,8 @@
 """A Dockerfile's own instructions carried out without an engine: each stage is a folder, Python a clean environment.
 
 Only what the worker's Dockerfile uses. Commands run as they stand there, but for the paths of the image, which are put
-below the stage's folder, and for the flags of RUN, which only concern the builder.
+below the stage's folder, and for the flags of RUN, which only concern the builder. What a stage has from the stage that
+it is built on is not copied: the variables of that one name it.
 """
 
 from __future__ import annotations
@@ -70,7 +71,9 @@ class Replay:
         return built.result()
 
     def _carry_out(self, stage: Stage) -> Path:
-        needed = [self._dockerfile.stages[copy.stage] for copy in stage.copies() if copy.stage is not None]
+        stages = self._dockerfile.stages
+        needed = [stages[copy.stage] for copy in stage.copies() if copy.stage is not None]
+        needed += [stages[stage.base]] if stage.base in stages else []
         with ThreadPoolExecutor(max(1, len(needed))) as builders:
             list(builders.map(self.build, needed))
         root = self.root(stage)

@@ -171,6 +171,25 @@ def test_a_wrong_manifest_costs_nothing_and_every_wrong_line_is_told(stack: Stac
     assert out == ""
     assert [line.split(": ")[1] for line in err.splitlines()] == ["line 1, source", "line 2, recipes", "line 3"]
     assert catalogue.results() == []
+    again = catalogue.start(f"gs://{BUCKET}/wrong.jsonl", CLOUD_RUN_TASK_ATTEMPT="1")
+    out, err = again.communicate(timeout=PATIENCE)
+    assert (again.returncode, out) == (2, "")
+    assert err.startswith(f"gs://{BUCKET}/wrong.jsonl: 3 problems, the first one: line 1, source: ")
+    assert err.count("\n") == 1
+
+
+def test_a_manifest_is_checked_without_settings(stack: Stack) -> None:
+    manifest = Catalogue(stack, "checked").write("checked", [FIRST_SEED])
+    done = subprocess.run(
+        [sys.executable, "-m", "gpu_worker.bulk", manifest, "--tenant", "checked", "--check"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "STORAGE_EMULATOR_HOST": stack.storage_url},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{manifest}: no problems; photos: 1\n", "")
 
 
 def test_a_manifest_that_is_not_there_is_told(stack: Stack) -> None:

@@ -65,13 +65,13 @@ def test_a_revision_is_measured_alone_over_one_period_of_whole_minutes(
     assert 'response_code_class = "2xx"' in latency.filter
 
 
-def test_everything_but_success_and_a_missing_instance_is_a_failure(
+def test_everything_but_success_is_a_failure_and_what_was_turned_away_is_told_apart(
     server: MetricServer, measurements: GoogleMeasurements
 ) -> None:
     counts = [counted("204", 30, 10), counted("200", 2), counted("429", 9), counted("403", 1), counted("500", 2)]
     server.answer = lambda request: counts if "request_count" in request.filter else []
     sample = measurements.sample("gpu-worker", "r2", SINCE, UNTIL)
-    assert (sample.requests, sample.errors) == (45, 3)
+    assert (sample.requests, sample.errors, sample.turned_away) == (45, 3, 9)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import itertools
 import grpc
 import pytest
 
-from alerts.revisions import ROLLED_BACK_FROM
+from alerts.revisions import ROLLED_BACK_FROM, ROLLED_BACK_TO
 from events.errors import TransientError
 from rollout.plan import Finished, Refuse
 from rollout.record import UNDER_WAY
@@ -21,8 +21,9 @@ UNAUTHORIZED = Traffic({"403": 8})
 SLOW = Traffic({"204": 40}, seconds=6.0)
 QUIET = Traffic({"204": 1})
 REST = {"limit": 0, "under way": None, "ended": True, "revisions": [OLD, NEW], "lanes": ()}
-PROMOTED = REST | {"traffic": [(NEW, 100, "")], "others": {"owner": "shop"}}
-ROLLED_BACK = REST | {"traffic": [(OLD, 100, "")], "others": {"owner": "shop", ROLLED_BACK_FROM: NEW}}
+NOTED = {"owner": "shop", ROLLED_BACK_TO: OLD}
+PROMOTED = REST | {"traffic": [(NEW, 100, "")], "others": NOTED}
+ROLLED_BACK = REST | {"traffic": [(OLD, 100, "")], "others": NOTED | {ROLLED_BACK_FROM: NEW}}
 
 
 def test_a_good_revision_is_promoted(pubsub: str) -> None:

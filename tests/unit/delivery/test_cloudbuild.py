@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+from datetime import timedelta
 
 import pytest
 
+from rollout.decision import Criteria
+from rollout.plan import Order
+from rollout.smoke import SmokeOptions
 from tests.unit.delivery.build import ROOT, Step, read_build
 from tests.unit.terraform.module import resources
 
 BUILD = read_build()
-BUILT_IN = {"PROJECT_ID", "BUILD_ID"}
+BUILT_IN = {"PROJECT_ID", "BUILD_ID", "COMMIT_SHA"}
 STEPS = pytest.mark.parametrize("step", BUILD.steps, ids=lambda step: step.id)
 
 
@@ -72,10 +77,39 @@ def test_the_whole_is_given_the_time_that_its_longest_way_may_take() -> None:
     ends: dict[str, int] = {}
     for step in BUILD.steps:
         ends[step.id] = step.seconds + max((ends[name] for name in step.after), default=0)
-    watching = next(step for step in BUILD.steps if step.id == "production-rollout")
-    assert watching.seconds >= 3600, "45 minutes of watching, the start and the smoke test before it"
-    assert int(BUILD.rest["timeout"].removesuffix("s")) >= 3600 + watching.seconds
-    assert int(BUILD.rest["timeout"].removesuffix("s")) <= 86400
+    assert max(ends.values()) <= int(BUILD.rest["timeout"].removesuffix("s")) <= 86400
+
+
+def test_a_rollout_is_given_the_time_that_it_gives_itself() -> None:
+    order, options = Order(image="", holder=""), SmokeOptions(photo=b"")
+    straight = order.start_within + options.patience
+    watched = straight + Criteria().deadline
+    seconds = {step.id: timedelta(seconds=step.seconds) for step in BUILD.steps}
+    assert seconds["staging-rollout"] >= straight
+    assert seconds["production-rollout"] >= order.stale + watched + straight, "with a second region"
+
+
+@pytest.mark.parametrize(("variables", "holder"), [({}, "build b1"), ({"COMMIT_SHA": "c0ffee"}, "commit c0ffee")])
+@pytest.mark.parametrize("name", ["staging-rollout", "production-rollout"])
+def test_a_build_that_is_tried_again_is_the_same_holder(name: str, variables: dict[str, str], holder: str) -> None:
+    (script,) = (step.script for step in BUILD.steps if step.id == name)
+    match = re.search(r'--holder ("[^"]+")', script)
+    assert match is not None
+    told = subprocess.run(
+        ["/bin/bash", "-euc", f"printf %s {match[1]}"],
+        env={"BUILD_ID": "b1", **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == holder
+
+
+def test_what_one_builds_with_is_not_sent_to_a_build() -> None:
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert {"/.tools/", "/.rollout/", "/terraform/*.tfplan", "/terraform/.terraform/"} <= set(ignored)
+    sent = (ROOT / ".gcloudignore").read_text(encoding="utf-8").splitlines()
+    assert {".git/", "#!include:.gitignore"} <= set(sent)
 
 
 def test_only_the_smoke_test_gets_the_key() -> None:

@@ -51,7 +51,7 @@ def test_the_python_is_the_one_of_the_tests() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     tested = project["tool"]["mypy"]["python_version"]
     assert re.fullmatch(rf"python:{re.escape(tested)}\.\d+-slim-bookworm", WORKER.base)
-    assert {stage.base for stage in IMAGE.stages.values()} == {WORKER.base, "builder", "scratch"}
+    assert {stage.base for stage in IMAGE.stages.values()} == {WORKER.base, "builder", "packer", "scratch"}
 
 
 def test_another_base_can_be_given_by_its_digest() -> None:
@@ -87,7 +87,7 @@ def test_layers_come_in_the_order_in_which_they_change_and_none_moves_with_anoth
         ("torch", {"requirements/torch.txt"}),
         ("packages", {"requirements/constraints.txt", "requirements/image.txt"}),
         (
-            "fetch",
+            "packer",
             {
                 "events",
                 "gpu_worker/__init__.py",
@@ -106,7 +106,7 @@ def test_a_change_of_the_code_makes_no_layer_anew_but_its_own(stage: str, needs:
 
 
 def test_what_packs_the_weights_is_copied_whole(tmp_path: Path) -> None:
-    for copy in IMAGE.stages["fetch"].copies():
+    for copy in IMAGE.stages["packer"].copies():
         if copy.stage is None:
             copy_from_context(copy, tmp_path / copy.target.removeprefix("/build/"))
     done = subprocess.run(
@@ -117,12 +117,12 @@ def test_what_packs_the_weights_is_copied_whole(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, f"COPY it in the stage fetch: {done.stderr}"
+    assert done.returncode == 0, f"COPY it in the stage packer: {done.stderr}"
 
 
 def test_the_same_content_is_the_same_layer() -> None:
     """Whatever is made in a stage has the same times, and bytecode that asks nobody for a time."""
-    for name in ("torch", "packages", "fetch", "code"):
+    for name in ("torch", "packages", "weights", "code"):
         *_, made = [run for run in IMAGE.stages[name].values("RUN") if "touch" in run]
         assert "--date=@0" in made
     compiling = [run for stage in IMAGE.stages.values() for run in stage.values("RUN") if "compileall" in run]
@@ -137,9 +137,33 @@ def test_no_cache_and_no_compiler_is_left_behind() -> None:
     assert IMAGE.stages["builder"].environment()["PIP_ONLY_BINARY"] == ":all:"
 
 
-def test_what_is_fetched_is_checked() -> None:
+def test_folders_that_copy_makes_have_one_time_too() -> None:
+    """Else the layers are others in each build that has no cache of the last one."""
+    build = (ROOT / "cloudbuild.yaml").read_text(encoding="utf-8")
+    operations = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    commands = re.findall(r"docker buildx build (?:.*\\\n)*.*", f"{build}\n{operations}")
+    assert len(commands) == 2
+    assert all("--build-arg SOURCE_DATE_EPOCH=0" in command for command in commands)
+
+
+def test_weights_are_checked_wherever_they_come_from() -> None:
+    """A folder that is given in place of the stage `given` is checked as what is fetched is, and can be read by all."""
+    [baked] = [copy for copy in WORKER.copies() if copy.stage == "weights"]
+    assert baked.sources == ("/weights",)
+    checked = IMAGE.stages["weights"]
+    assert [(copy.stage, copy.target) for copy in checked.copies()] == [("given", "/weights")]
+    [check] = checked.values("RUN")
+    assert check.startswith("python -m gpu_worker.weights show --dir /weights && chmod -R a+rX /weights && ")
+    assert [copy.stage for copy in IMAGE.stages["given"].copies()] == ["fetch"]
+    assert IMAGE.stages["given"].base == "scratch"
     [fetching] = IMAGE.stages["fetch"].values("RUN")
-    assert fetching.index("fetch --model") < fetching.index("weights show")
+    assert "weights fetch --model" in fetching
+
+
+def test_making_the_user_makes_no_log_of_its_number() -> None:
+    """It has a place for each number below: 65532 of them are 19 MB."""
+    [making] = WORKER.values("RUN")
+    assert "--no-log-init" in making
 
 
 def test_torchs_layer_has_the_versions_of_everything_else() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from rollout.decision import Criteria, decide
-from rollout.sample import EMPTY
+from rollout.sample import EMPTY, Sample
 from tests.unit.rollout.samples import sample
 
 CRITERIA = Criteria()
@@ -70,6 +70,40 @@ def test_requests_beyond_the_objective_are_not() -> None:
     verdict = decide(sample(40, slow=10, slow_seconds=90), OLD, EARLY, CRITERIA)
     assert verdict.action == "roll_back"
     assert "45.0 s" in verdict.reason
+
+
+@pytest.mark.parametrize(("requests", "slow"), [(1, 1), (2, 1), (2, 2), (19, 19)])
+def test_a_few_slow_requests_end_nothing_since_the_first_one_starts_an_instance(requests: int, slow: int) -> None:
+    verdict = decide(sample(requests, slow=slow, slow_seconds=60), OLD, EARLY, CRITERIA)
+    assert verdict.action == "watch"
+
+
+def test_slow_requests_that_stay_few_are_not_promoted() -> None:
+    verdict = decide(sample(4, slow=4, slow_seconds=60), OLD, LATE, CRITERIA)
+    assert verdict.action == "roll_back"
+    assert "in doubt" in verdict.reason
+
+
+def test_on_a_quiet_night_the_jobs_of_the_smoke_test_are_enough() -> None:
+    assert decide(sample(0), EMPTY, BETWEEN, CRITERIA, smoke_jobs=20).action == "promote"
+    assert decide(sample(1), OLD, BETWEEN, CRITERIA, smoke_jobs=18).action == "watch"
+
+
+def test_the_jobs_of_the_smoke_test_excuse_nothing() -> None:
+    assert decide(sample(4, 4), OLD, EARLY, CRITERIA, smoke_jobs=20).action == "roll_back"
+    assert decide(sample(5, 1), OLD, LATE, CRITERIA, smoke_jobs=20).action == "roll_back"
+
+
+def test_requests_that_are_turned_away_as_often_as_before_are_no_failures() -> None:
+    old = OLD._replace(turned_away=30)
+    assert decide(sample(40)._replace(turned_away=5), old, BETWEEN, CRITERIA).action == "promote"
+
+
+@pytest.mark.parametrize("old", [OLD, EMPTY], ids=["beside a busy one", "beside an idle one"])
+def test_a_revision_that_turns_more_away_is_rolled_back(old: Sample) -> None:
+    verdict = decide(sample(20)._replace(turned_away=20), old, EARLY, CRITERIA)
+    assert verdict.action == "roll_back"
+    assert "20 of 40 failed" in verdict.reason
 
 
 def test_too_few_requests_promote_nothing_before_the_deadline() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 
 from alerts.ports import Revision as AlertsRevision
 from alerts.ports import RunService
 from alerts.ports import Target as AlertsTarget
-from alerts.revisions import ROLLED_BACK_FROM, ROLLED_BACK_TO, StepBack, step_back
+from alerts.revisions import ROLLED_BACK_FROM, ROLLED_BACK_TO, Leave, StepBack, step_back
 from events.errors import PermanentError
 from rollout.decision import Verdict
 from rollout.plan import (
@@ -32,7 +34,12 @@ from rollout.record import UNDER_WAY, ended, under_way
 from rollout.service import Revision, Service, Target
 from tests.unit.rollout.cloud_run import IMAGE, NOW, OLD_IMAGE, ORDER, URL, apply, service
 
-PASSED = SmokeReport("new", passed=True, text="20 jobs done")
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rollout.service import Change
+
+PASSED = SmokeReport("new", passed=True, text="20 jobs done", jobs=20)
 FAILED = SmokeReport("new", passed=False, text="a job failed")
 GOOD = Verdict("promote", "no worse")
 BAD = Verdict("roll_back", "it fails")
@@ -62,6 +69,34 @@ def watched(state: Service | None = None) -> Service:
     return apply(state, stepped(state, tested=PASSED).change)
 
 
+def beating(state: Service, now: datetime, order: Order = ORDER) -> Service:
+    """After the heartbeat that is due at `now`."""
+    step = next_step(state, order, now)
+    assert isinstance(step, Apply), step
+    assert step.change.traffic is None
+    return apply(state, step.change)
+
+
+def incident(state: Service) -> StepBack | Leave:
+    """What `on_alert` would do about the service."""
+    return step_back(
+        RunService(
+            state.name,
+            state.etag,
+            tuple(AlertsTarget(each.revision, each.percent, each.tag) for each in state.traffic),
+            state.annotations,
+            state.limit,
+            state.limit_of_revision,
+        ),
+        [AlertsRevision(each.name, each.created_at, bool(each.ready)) for each in state.revisions],
+    )
+
+
+def with_an_older_one(state: Service) -> Service:
+    older = Revision("older", NOW - timedelta(days=9), True, OLD_IMAGE)
+    return state._replace(revisions=(*state.revisions, older))
+
+
 def test_a_revision_is_made_beside_the_old_one_which_keeps_all_traffic() -> None:
     step = stepped(service(Target("old", 100, "stable", latest=True), Target("old", 0, "preview")))
     assert step.change.image == IMAGE
@@ -77,7 +112,10 @@ def test_a_revision_is_made_beside_the_old_one_which_keeps_all_traffic() -> None
 
 @pytest.mark.parametrize(
     ("limit", "of_revision", "quota", "meanwhile"),
-    [(0, 3, 3, 2), (3, 100, 3, 2), (0, 100, 8, 7), (0, 0, 3, 2), (1, 3, 3, None), (2, 3, 3, None), (0, 1, 3, None)],
+    [
+        *[(0, 3, 3, 2), (3, 100, 3, 2), (0, 100, 8, 7), (0, 0, 3, 2), (1, 3, 3, None), (2, 3, 3, None)],
+        *[(0, 1, 3, None), (0, 1, 2, None), (0, 2, 3, 2), (0, 2, 4, None), (4, 2, 3, 2), (4, 2, 4, None)],
+    ],
 )
 def test_while_two_revisions_run_the_limit_leaves_a_gpu_for_the_new_one(
     limit: int, of_revision: int, quota: int, meanwhile: int | None
@@ -85,7 +123,8 @@ def test_while_two_revisions_run_the_limit_leaves_a_gpu_for_the_new_one(
     state = service(limit=limit, limit_of_revision=of_revision)
     change = stepped(state, replace(ORDER, quota=quota)).change
     assert change.limit == meanwhile
-    assert min(value for value in (change.limit, limit, of_revision) if value) <= quota - 1
+    whole, each = change.limit or limit or quota, of_revision or quota
+    assert min(whole + 1, 2 * each) <= quota, "the old one's, and one of the tagged one, which the limit leaves out"
 
 
 def test_the_new_revision_gets_a_tag_then_jobs_then_a_tenth_of_the_traffic() -> None:
@@ -98,7 +137,16 @@ def test_the_new_revision_gets_a_tag_then_jobs_then_a_tenth_of_the_traffic() -> 
     assert (step.revision.name, step.url) == ("new", URL)
     state = apply(state, stepped(state, tested=PASSED).change)
     assert state.traffic == (Target("old", 90), Target("new", 10, CANDIDATE, url=URL))
-    assert next_step(state, ORDER, NOW) == Watch("new", "old", NOW, NOW)
+    assert next_step(state, ORDER, NOW) == Watch("new", "old", NOW + timedelta(minutes=1), NOW, 20)
+
+
+def test_the_canary_is_compared_without_the_smoke_test_before_it() -> None:
+    state, later = tagged(), NOW + timedelta(minutes=4)
+    step = next_step(state, ORDER, later, tested=PASSED)
+    assert isinstance(step, Apply)
+    watching = next_step(apply(state, step.change), ORDER, later)
+    assert isinstance(watching, Watch)
+    assert watching.since > later == watching.begun
 
 
 def test_a_good_revision_gets_everything_and_nothing_is_left() -> None:
@@ -117,16 +165,65 @@ def test_a_bad_revision_gets_nothing_and_no_incident_ever_rolls_back_to_it() -> 
     assert after.traffic == (Target("old", 100),)
     assert after.limit == 0
     assert after.annotations[ROLLED_BACK_FROM] == "new"
-    assert ROLLED_BACK_TO not in after.annotations
+    assert after.annotations[ROLLED_BACK_TO] == "old"
     assert next_step(after, ORDER, NOW) == Finished("rolled_back", "it fails")
 
-    known = [Revision("newer", NOW + timedelta(days=1), True, IMAGE), *after.revisions]
-    incident = step_back(
-        RunService("gpu-worker", "1", (AlertsTarget("newer", 100),), after.annotations, 0, 3),
-        [AlertsRevision(each.name, each.created_at, bool(each.ready)) for each in known],
+    newer = Revision("newer", NOW + timedelta(days=1), True, IMAGE)
+    stepped_back = incident(after._replace(traffic=(Target("newer", 100),), revisions=(newer, *after.revisions)))
+    assert isinstance(stepped_back, StepBack)
+    assert stepped_back.target == "old"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        begun(),
+        tagged(),
+        apply(tagged(), stepped(tagged(), tested=FAILED).change),
+        apply(watched(), stepped(watched(), verdict=BAD).change),
+    ],
+    ids=["begun", "tagged", "back from the smoke test", "back from the canary"],
+)
+def test_an_alert_about_the_new_revision_leaves_the_old_one_alone(state: Service) -> None:
+    assert isinstance(incident(with_an_older_one(state)), Leave)
+
+
+def test_what_a_person_undid_of_an_incidents_rollback_is_noted_when_the_rollout_ends() -> None:
+    state = watched()
+    undone = state._replace(
+        traffic=(Target("old", 100), Target("new", 0, CANDIDATE, url=URL)),
+        annotations={**state.annotations, ROLLED_BACK_TO: "older", ROLLED_BACK_FROM: "old"},
     )
-    assert isinstance(incident, StepBack)
-    assert incident.target == "old"
+    after = apply(undone, stepped(undone).change)
+    assert after.annotations[ROLLED_BACK_TO] == "old"
+    assert isinstance(incident(with_an_older_one(after)), Leave)
+
+
+@pytest.mark.parametrize("state", [watched(), apply(watched(), stepped(watched(), verdict=GOOD).change)])
+def test_an_alert_goes_back_from_a_canary_and_from_what_was_promoted(state: Service) -> None:
+    stepped_back = incident(with_an_older_one(state))
+    assert isinstance(stepped_back, StepBack)
+    assert (stepped_back.source, stepped_back.target) == ("new", "old")
+
+
+@pytest.mark.parametrize("state", [begun(), tagged(), watched()], ids=["begun", "tagged", "watched"])
+def test_a_setting_that_is_changed_meanwhile_makes_no_other_candidate(state: Service) -> None:
+    record = under_way(state.annotations)
+    assert record is not None
+    configured = Revision("configured", NOW + timedelta(minutes=1), True, IMAGE, record.id)
+    meddled = state._replace(revisions=(configured, *state.revisions))
+    expected, step = (next_step(each, ORDER, NOW, tested=PASSED, verdict=GOOD) for each in (state, meddled))
+    assert step == expected
+
+    back = apply(meddled, _rolled_back(meddled._replace(traffic=(Target("old", 90), Target("configured", 10)))))
+    assert back.traffic == (Target("old", 100),)
+    assert back.annotations[ROLLED_BACK_FROM] == "new,configured"
+
+
+def _rolled_back(state: Service) -> Change:
+    step = end_by_hand(state, NOW, "rolled_back", "ann")
+    assert isinstance(step, Apply)
+    return step.change
 
 
 def test_a_failed_smoke_test_goes_back_without_any_traffic_given() -> None:
@@ -174,8 +271,43 @@ def test_a_url_that_is_not_there_yet_is_waited_for() -> None:
     assert isinstance(next_step(state._replace(traffic=nameless), ORDER, NOW), Wait)
 
 
+def test_a_change_that_never_takes_effect_ends_the_rollout() -> None:
+    state = watched()._replace(settled=False)
+    for minutes in (5, 10, 15, 20):
+        now = NOW + timedelta(minutes=minutes)
+        state = beating(state, now)
+        assert isinstance(next_step(state, ORDER, now), Wait)
+    step = next_step(state, ORDER, now + timedelta(minutes=1))
+    assert isinstance(step, Apply)
+    assert "did not take effect" in step.text
+    assert apply(state, step.change).traffic == (Target("old", 100),)
+
+
+def test_a_change_late_in_a_long_canary_has_its_whole_time() -> None:
+    later = NOW + timedelta(minutes=40)
+    state = beating(watched(), later)._replace(settled=False)
+    assert isinstance(next_step(state, ORDER, later + timedelta(minutes=4)), Wait)
+
+
+def test_a_url_that_never_comes_ends_the_rollout() -> None:
+    state = tagged()
+    state = state._replace(traffic=tuple(target._replace(url="") for target in state.traffic))
+    late = NOW + ORDER.start_within + timedelta(minutes=1)
+    step = next_step(beating(state, late)._replace(traffic=state.traffic), ORDER, late)
+    assert isinstance(step, Apply)
+    assert "had no URL" in step.text
+
+
+def test_an_old_revision_that_is_not_ready_right_now_keeps_its_traffic_until_the_new_one_is_tested() -> None:
+    assert begun(service(Target("old", 100), ready=False)).traffic == (Target("old", 100),)
+
+
+def test_an_old_revision_of_which_nothing_is_known_is_waited_for() -> None:
+    assert isinstance(next_step(service(Target("old", 100), ready=None), ORDER, NOW), Wait)
+
+
 def test_the_first_revision_gets_all_traffic_at_once_and_is_tested_then() -> None:
-    state = begun(service(ready=False))
+    state = begun(service(Target("", 100, latest=True), ready=False))
     assert state.traffic == (Target("", 100, latest=True),)
     state = apply(state, stepped(state).change)
     assert state.traffic == (Target("new", 100), Target("new", 0, CANDIDATE, url=URL))
@@ -315,6 +447,13 @@ def test_a_preview_tells_every_step_that_is_left() -> None:
     ]
     assert len(list(preview(watched(), ORDER, NOW))) == 3
     assert next(preview(watched(), replace(ORDER, holder="build-2"), NOW)).startswith("refused")
+
+
+def test_a_preview_of_the_same_again_ends() -> None:
+    state = apply(watched(), stepped(watched(), verdict=BAD).change)
+    lines = list(itertools.islice(preview(state, replace(ORDER, again=True), NOW), 20))
+    assert lines[-1].startswith("promoted")
+    assert len(lines) == 7
 
 
 def test_a_preview_ends_where_only_time_can_tell() -> None:

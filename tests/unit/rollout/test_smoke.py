@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.envelope import decode
-from events.errors import NoForegroundError, PermanentError, TransientError
+from events.errors import ForbiddenError, NoForegroundError, PermanentError, TransientError
 from events.messages import JobRequested
+from events.names import record_name
 from imaging.inspection import inspect
 from imaging.limits import DEFAULT_LIMITS
 from jobs.processing import Processor
@@ -99,6 +100,7 @@ def test_every_job_is_another_photo_and_goes_where_pushes_go(scene: Scene) -> No
     report = smoke(scene, lanes, jobs=3)
     assert report.passed
     assert "3 jobs done" in report.text
+    assert report.jobs == 3
     assert len(set(photos)) == 3
     assert lanes.opened == {}
 
@@ -158,6 +160,24 @@ def test_an_outage_says_nothing_about_the_revision(scene: Scene) -> None:
 
     with pytest.raises(TransientError, match="is away"):
         smoke(scene, Lanes(fail))
+
+
+def test_a_right_that_the_operator_lacks_says_nothing_about_the_revision_either(scene: Scene) -> None:
+    def refuse(_: Event[JobRequested]) -> None:
+        raise ForbiddenError("can't publish")
+
+    with pytest.raises(ForbiddenError, match="can't publish"):
+        smoke(scene, Lanes(refuse))
+
+
+def test_a_record_that_nobody_can_read_is_the_revisions_fault(scene: Scene) -> None:
+    def scribble(event: Event[JobRequested]) -> None:
+        name = record_name(event.data.tenant, event.data.job_id, "done")
+        scene.store.create(BUCKETS.jobs, name, b"{", content_type="application/json")
+
+    report = smoke(scene, Lanes(scribble))
+    assert not report.passed
+    assert "can't be read" in report.text
 
 
 def test_a_service_that_takes_no_pushes_is_no_worker(scene: Scene) -> None:

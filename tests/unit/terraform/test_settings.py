@@ -12,7 +12,7 @@ from google.auth.credentials import AnonymousCredentials
 
 from cloud.environment import Environment
 from functions import main
-from gpu_worker.bulk.share import Share
+from gpu_worker.bulk.share import Share, tenants_from_env
 from gpu_worker.settings import Settings
 from tests.unit.terraform.module import local_values, resources
 
@@ -141,11 +141,13 @@ def test_the_job_for_catalogues_reads_what_is_set(monkeypatch: pytest.MonkeyPatc
     [environment] = resources("google_cloud_run_v2_job")["catalogue"]["template"][0]["template"][0]["containers"][0][
         "dynamic"
     ]
-    assert environment["env"]["for_each"] == "${merge(local.worker_settings, {REGION = var.region})}"
-    names = set_for_worker()
+    settings = environment["env"]["for_each"]
+    assert settings.startswith("${merge(local.worker_settings, {REGION = var.region, TENANT_NAMES = ")
+    names = set_for_worker() | {"TENANT_NAMES"}
     set_environment(monkeypatch, names)
     Settings.from_env(os.environ)
     Share.from_env(os.environ)
+    tenants_from_env(os.environ)
     assert read - names - SET_BY_CLOUD_RUN - SET_FOR_TASKS - LEFT_OUT.keys() == set(), "read, but not set"
     assert names - read == set(), "set, but not read"
 

@@ -30,6 +30,7 @@ def days(*usd: str) -> Rows:
             "day": date(2026, 11, 1 + number),
             "images": 10,
             "idle_usd": Decimal(amount),
+            "catalogue_usd": Decimal(0),
             "usd": Decimal(amount),
             "usd_per_image": Decimal(amount) / 10,
             "usd_per_image_of_jobs": None,
@@ -56,6 +57,12 @@ def test_figures_of_the_whole_time_are_weighted_and_no_means_of_days() -> None:
     seen = figures(by_day=days("1", "2"), cache=cache, by_hour=hours)
     assert (seen.usd, seen.images, seen.usd_per_image) == (Decimal(3), 20, Decimal("0.15"))
     assert (seen.hit_rate, seen.cold_start_share) == (0.45, 0.25)
+
+
+def test_a_catalogue_makes_no_image_of_a_shopper_dearer() -> None:
+    [day] = days("3")
+    seen = figures(by_day=[day | {"catalogue_usd": Decimal(2)}])
+    assert (seen.usd, seen.usd_per_image) == (Decimal(3), Decimal("0.1"))
 
 
 def test_charts_take_their_colours_from_the_style_sheet() -> None:

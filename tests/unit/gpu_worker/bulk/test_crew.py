@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from events.errors import TransientError
-from gpu_worker.bulk.crew import Crew
+from gpu_worker.bulk.crew import Crew, pause
 from gpu_worker.mattes import NetworkUnhealthyError
 from tests.unit.gpu_worker.bulk.test_manifest import photo
 from tests.unit.gpu_worker.bulk.test_report import entry
@@ -101,6 +101,22 @@ def test_failures_without_end_stop_the_task() -> None:
     assert len(work.run()) < 40
     assert work.crew.stopping
     assert work.ended == []
+
+
+def test_more_threads_may_have_more_failures_at_once() -> None:
+    """Photos in hand fail together: with many threads, 24 of them say little."""
+
+    def fails(one: Photo, attempt: int) -> None:
+        if one.line <= 35 and attempt == 1:
+            raise TransientError("a bad photo")
+
+    work = Work(fails, threads=12)
+    assert work.run() == []
+    assert len(work.ended) == len(PHOTOS)
+
+
+def test_progress_is_told_less_often_as_time_goes_on() -> None:
+    assert [pause(10.0, times) for times in (0, 59, 60, 119, 120)] == [10.0, 10.0, 20.0, 20.0, 30.0]
 
 
 def test_a_broken_network_stops_the_task_at_once() -> None:

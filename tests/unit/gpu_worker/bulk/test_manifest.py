@@ -14,8 +14,8 @@ from events.ids import job_time
 from events.names import JOB_ID_PATTERN
 from events.recipe import Color, Recipe
 from gpu_worker.bulk import manifest as limits
-from gpu_worker.bulk.manifest import ManifestError, Photo, read_manifest
-from gpu_worker.bulk.share import Share
+from gpu_worker.bulk.manifest import ManifestError, Photo, read_manifest, read_photos
+from gpu_worker.bulk.share import Share, tenants_from_env
 from tests.unit.examples import MODEL
 
 GENERATION = 1_763_900_000_123_456
@@ -84,9 +84,25 @@ def test_limits_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_LINES", 2)
     monkeypatch.setattr(limits, "MAX_LINE_BYTES", 100)
     sources = [{"source": f"gs://catalogue/{number}.jpg"} for number in range(3)]
-    told = problems(lines(*sources, {"source": f"gs://catalogue/{'x' * 100}"}))
-    assert told == ("line 4: 129 bytes, at most 100", "3 photos, at most 2: make several manifests")
+    assert problems(lines(*sources)) == ("3 lines, at most 2: make several manifests",)
+    assert problems(lines(*sources).rstrip()) == ("3 lines, at most 2: make several manifests",)
+    told = problems(lines(sources[0], {"source": f"gs://catalogue/{'x' * 100}"}))
+    assert told == ("line 2: 129 bytes, at most 100",)
     assert "length <= 8" in problems(lines(sources[0] | {"recipes": [{}] * 9}))[0].replace("`array` of ", "")
+
+
+def test_too_many_lines_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "_lines", None)
+    assert problems(b"{\n" * (limits.MAX_LINES + 1)) == ("200001 lines, at most 200000: make several manifests",)
+
+
+def test_of_endless_problems_the_first_thousand_are_told() -> None:
+    told = problems(b"{\n" * 1500)
+    assert len(told) == 1001
+    assert told[999].startswith("line 1000: ")
+    assert told[1000] == "and maybe more"
+    told = problems(b'{"source": 1, "id": 1}\n' * 1500)
+    assert (told[999].partition(",")[0], told[1000:]) == ("line 500", ("and maybe more",))
 
 
 def test_a_line_that_repeats_another_is_refused() -> None:
@@ -98,6 +114,19 @@ def test_a_line_that_repeats_another_is_refused() -> None:
 def test_a_line_without_a_tenant_needs_one_for_all() -> None:
     data = lines({"source": "gs://catalogue/1.jpg"}, {"source": "gs://catalogue/2.jpg", "tenant": "acme"})
     assert problems(data, tenant=None) == ("line 1, tenant: required, since no --tenant was given",)
+
+
+def test_a_tenant_that_there_is_not_is_told() -> None:
+    data = lines({"source": "gs://catalogue/1.jpg", "tenant": "acme"}, {"source": "gs://catalogue/2.jpg"})
+    assert len(read_photos(data, tenant="globex", tenants={"acme", "globex"})) == 2
+    with pytest.raises(ManifestError) as raised:
+        read_photos(data, tenant="acmee", tenants={"acme", "globex"})
+    assert raised.value.problems == ("line 2, tenant: there is no tenant 'acmee'",)
+
+
+def test_tenants_are_known_where_the_environment_names_them() -> None:
+    assert tenants_from_env({"TENANT_NAMES": "acme,globex"}) == frozenset({"acme", "globex"})
+    assert tenants_from_env({}) is None
 
 
 def test_a_manifest_names_a_photo() -> None:

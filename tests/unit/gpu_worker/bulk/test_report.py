@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +14,7 @@ from gpu_worker.bulk.progress import Progress
 from gpu_worker.bulk.report import Entry, Made, Report
 from gpu_worker.bulk.share import Share
 from tests.fakes import FakeStore
+from tests.unit.examples import JOB_ID
 from tests.unit.scene import GPU
 
 BUCKET = "j-cutout"
@@ -36,14 +38,14 @@ def test_saved_entries_are_found_by_another_number_of_tasks() -> None:
     first, other = report(store, Share(task=0, tasks=2)), report(store, Share(task=1, tasks=2))
     for line in (5, 1):
         first.add(entry(line))
-    other.add(entry(3, results=(), code="corrupt_image", message="no", usd=Decimal("0.000001000")))
+    other.add(entry(3, results=(), code="corrupt_image", message="no", usd=Decimal("0.000001000"), job_id=JOB_ID))
     first.save()
     other.save()
     alone = report(store)
     alone.recall([1, 3, 4])
     assert alone.entries == (
         entry(1),
-        entry(3, results=(), code="corrupt_image", message="no", usd=Decimal("0.000001000")),
+        entry(3, results=(), code="corrupt_image", message="no", usd=Decimal("0.000001000"), job_id=JOB_ID),
     )
 
 
@@ -77,14 +79,38 @@ def test_a_finished_report_has_every_entry_in_the_order_of_lines() -> None:
     one = report(store, Share(task=1, tasks=3))
     for line in (7, 2):
         one.add(entry(line))
-    one.finish()
-    one.finish()
-    assert one.url == f"gs://{BUCKET}/~bulk/{DIGEST}/report-00001-of-00003.jsonl"
+    url = one.finish()
+    assert one.finish() == url
     [name] = store.names(BUCKET)
+    assert url == f"gs://{BUCKET}/{name}"
+    assert re.fullmatch(f"~bulk/{DIGEST}/report-00001-of-00003-[0-9a-f]{{8}}.jsonl", name)
+    assert url.startswith(one.folder)
     stored = store.peek(BUCKET, name)
     assert stored is not None
     assert [line["line"] for line in map(msgspec.json.decode, stored.data.splitlines())] == [2, 7]
     assert "code" not in msgspec.json.decode(stored.data.splitlines()[0])
+
+
+def test_another_end_is_another_report() -> None:
+    store = FakeStore()
+    one = report(store)
+    one.add(entry(1, results=(), code="upload_missing"))
+    first = one.finish()
+    one.add(entry(1))
+    assert one.finish() != first
+    assert len(store.names(BUCKET)) == 2
+
+
+def test_what_never_became_a_job_is_not_recalled() -> None:
+    store = FakeStore()
+    one = report(store)
+    one.add(entry(1, results=(), code="upload_missing"))
+    one.add(entry(2, results=(), code="corrupt_image", job_id=JOB_ID))
+    one.add(entry(3))
+    one.save()
+    again = report(store)
+    again.recall([1, 2, 3])
+    assert [found.line for found in again.entries] == [2, 3]
 
 
 def test_progress_counts_what_was_settled_and_how_fast() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,14 +13,18 @@ from events.errors import TransientError
 from gpu_worker.bulk.desk import bulk_desk
 from gpu_worker.bulk.manifest import Photo, read_manifest
 from gpu_worker.bulk.settling import Settling
+from jobs.dispatch import Dispatch
 from jobs.processing import Processor
 from tests.fakes import BlindMattes, Crash, InstantMattes
 from tests.unit.examples import MODEL, TENANT
 from tests.unit.scene import BUCKETS, GPU, RECIPES, SECRET, Scene, photo
 
 if TYPE_CHECKING:
-    from events.messages import CostRecorded
+    from collections.abc import Iterator
+
+    from events.messages import Cache, CostRecorded
     from gpu_worker.bulk.manifest import Manifest
+    from jobs.cache import Found
 
 CATALOGUE = "catalogue"
 
@@ -115,6 +120,47 @@ def test_a_shopper_who_deletes_the_same_photo_takes_nothing_from_the_catalogue(s
     shop.scene.desk.removal.remove(job.tenant, job.job_id)
     assert len(shop.results) == len(RECIPES)
     assert shop.scene.store.peek(CATALOGUE, "1.png") is not None
+
+
+def test_a_shopper_who_deletes_the_photo_while_the_catalogue_looks_it_up_takes_nothing_from_it(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The catalogue's job is as old as its photo: only its record says that it lives."""
+    job = shop.scene.run(shop.data)
+    original = Dispatch.look_up
+
+    def look_up(*arguments: Any) -> tuple[Cache, Found]:
+        answer = original(*arguments)
+        shop.scene.desk.removal.remove(job.tenant, job.job_id)
+        return answer
+
+    monkeypatch.setattr(Dispatch, "look_up", look_up)
+    entry = shop.settling().settle(shop.line)
+    assert entry.cache == "hit"
+    assert sorted(made.object for made in entry.results) == [f"gs://{BUCKETS.results}/{name}" for name in shop.results]
+
+
+@pytest.mark.parametrize("nth", [1, 2], ids=["hashed", "processed"])
+def test_a_photo_that_is_replaced_while_it_is_read_is_another_job(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    original, reads = shop.scene.store.stream, itertools.count(1)
+
+    def stream(bucket: str, name: str, *, generation: int) -> Iterator[bytes]:
+        if next(reads) == nth:
+            shop.scene.store.put(CATALOGUE, "1.png", photo(7))
+        return original(bucket, name, generation=generation)
+
+    monkeypatch.setattr(shop.scene.store, "stream", stream)
+    with pytest.raises(TransientError, match="replaced while it was read"):
+        shop.settling().settle(shop.line)
+    entry = shop.settling().settle(shop.line)
+    assert (entry.code, len(entry.results)) == (None, len(RECIPES))
+
+
+def test_a_photo_that_goes_away_while_it_is_read_is_missing(shop: Shop) -> None:
+    shop.scene.faults.arm(3, lambda: shop.scene.store.delete(CATALOGUE, "1.png"))
+    assert shop.settling().settle(shop.line).code == "upload_missing"
 
 
 def test_a_photo_that_is_not_there_or_too_large_is_no_job(shop: Shop) -> None:
