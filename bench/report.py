@@ -96,7 +96,7 @@ def _verdict_table(verdicts: Sequence[Verdict]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for verdict in verdicts:
         demand = verdict.demand
-        bound, value = (f"{number:.2g}" for number in (demand.bound, verdict.value))
+        bound, value = (f"{number:.3g}" for number in (demand.bound, verdict.value))
         outcome = "reached" if verdict.reached else "**missed**"
         yield f"| {demand.what} | {demand.contender} | {demand.sense} {bound} | {value} | {outcome} |"
 
