@@ -32,21 +32,18 @@ from google.cloud.run_v2 import (
     Condition,
     RevisionsClient,
     ServicesClient,
-    TrafficTarget,
-    TrafficTargetAllocationType,
     UpdateServiceRequest,
 )
-from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
-from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
 
 from cloud.breaker import Breakers
+from cloud.run_api import LATEST, Clients, clients_over, short_name, traffic_target
 from events.errors import ConflictError, ForbiddenError, NotFoundError, PermanentError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from google.cloud.run_v2 import Revision, Service, TrafficTargetStatus
+    from google.cloud.run_v2 import Revision, Service, TrafficTarget, TrafficTargetStatus
 
     from alerts.ports import Revision as RunRevision
     from alerts.ports import RunService, Target
@@ -62,8 +59,6 @@ _CIRCUIT: Final = "run-admin"
 _TIMEOUT: Final = ConstantTimeout(10.0)
 _REPEATABLE: Final = if_exception_type(DeadlineExceeded, InternalServerError, ServiceUnavailable)
 """A change that was made although its answer got lost is refused the second time, since the etag is another by then."""
-_LATEST: Final = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
-_REVISION: Final = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
 
 class _Target(NamedTuple):
@@ -132,15 +127,9 @@ class GoogleRunAdmin:
     ) -> Self:
         """The API at `emulator` (`host:port`), else at `RUN_EMULATOR_HOST`, else the real one."""
         host = emulator or os.environ.get("RUN_EMULATOR_HOST")
-        if host:
-            channel = grpc.insecure_channel(host)
-            services = ServicesClient(transport=ServicesGrpcTransport(channel=channel))
-            revisions = RevisionsClient(transport=RevisionsGrpcTransport(channel=channel))
-        else:
-            services, revisions = ServicesClient(), RevisionsClient()
+        clients = clients_over(grpc.insecure_channel(host)) if host else Clients(ServicesClient(), RevisionsClient())
         return cls(
-            services,
-            revisions,
+            *clients,
             project=project,
             region=region,
             deadline=deadline,
@@ -166,14 +155,14 @@ class GoogleRunAdmin:
     def revisions(self, name: str) -> tuple[RunRevision, ...]:
         with self._asking("list the revisions of", name):
             listed = self._revisions.list_revisions(parent=self._path(name), retry=self._retry, timeout=_TIMEOUT)
-            found = tuple(_Revision(_short(each.name), each.create_time, _is_ready(each)) for each in listed)
+            found = tuple(_Revision(short_name(each.name), each.create_time, _is_ready(each)) for each in listed)
         return cast("tuple[RunRevision, ...]", found)
 
     def set_traffic(self, service: RunService, traffic: tuple[Target, ...], annotations: Mapping[str, str]) -> bool:
         """Raises `ConflictError` if the service is no longer as it was read. Whether the traffic moved in time."""
         with self._asking("change the traffic of", service.name):
             changed = self._as_read(service)
-            changed.traffic = [_traffic_target(target) for target in traffic]
+            changed.traffic = [traffic_target(target) for target in traffic]
             changed.annotations = dict(annotations)
             return self._update(changed, "traffic", "annotations")
 
@@ -217,18 +206,9 @@ class GoogleRunAdmin:
 
 
 def _target(service: Service, target: TrafficTarget | TrafficTargetStatus) -> _Target:
-    latest = target.type_ == _LATEST
-    revision = _short(service.latest_ready_revision) if latest else target.revision
+    latest = target.type_ == LATEST
+    revision = short_name(service.latest_ready_revision) if latest else target.revision
     return _Target(revision, target.percent, target.tag, latest)
-
-
-def _traffic_target(target: Target) -> TrafficTarget:
-    return TrafficTarget(
-        type_=_LATEST if target.latest else _REVISION,
-        revision="" if target.latest else target.revision,
-        percent=target.percent,
-        tag=target.tag,
-    )
 
 
 def _is_ready(revision: Revision) -> bool:
@@ -237,10 +217,6 @@ def _is_ready(revision: Revision) -> bool:
         condition.type_ == "Ready" and condition.state == Condition.State.CONDITION_SUCCEEDED
         for condition in revision.conditions
     )
-
-
-def _short(name: str) -> str:
-    return name.rpartition("/")[2]
 
 
 @contextmanager

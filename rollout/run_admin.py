@@ -12,17 +12,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
 
 import grpc
-from google.cloud.run_v2 import (
-    Condition,
-    RevisionsClient,
-    ServicesClient,
-    TrafficTarget,
-    TrafficTargetAllocationType,
-    UpdateServiceRequest,
-)
-from google.cloud.run_v2.services.revisions.transports import RevisionsGrpcTransport
-from google.cloud.run_v2.services.services.transports import ServicesGrpcTransport
+from google.cloud.run_v2 import Condition, RevisionsClient, ServicesClient, UpdateServiceRequest
 
+from cloud.run_api import LATEST, clients_over, short_name, traffic_target
 from events.errors import ConflictError
 from rollout.google import TIMEOUT, reporting, retry
 from rollout.service import Revision, Service, Target
@@ -30,7 +22,7 @@ from rollout.service import Revision, Service, Target
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from google.cloud.run_v2 import Container
+    from google.cloud.run_v2 import Container, TrafficTarget
     from google.cloud.run_v2 import Revision as RunRevision
     from google.cloud.run_v2 import Service as RunService
 
@@ -40,9 +32,6 @@ __all__ = ["ROLLOUT", "GoogleRunAdmin"]
 
 ROLLOUT: Final = "cutout-rollout"
 """The annotation of a revision that says which rollout made it."""
-
-_LATEST: Final = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_LATEST
-_REVISION: Final = TrafficTargetAllocationType.TRAFFIC_TARGET_ALLOCATION_TYPE_REVISION
 
 
 class GoogleRunAdmin:
@@ -73,13 +62,8 @@ class GoogleRunAdmin:
 
     @classmethod
     def over(cls, channel: grpc.Channel, *, project: str, region: str, deadline: float = 60.0) -> Self:
-        return cls(
-            ServicesClient(transport=ServicesGrpcTransport(channel=channel)),
-            RevisionsClient(transport=RevisionsGrpcTransport(channel=channel)),
-            project=project,
-            region=region,
-            deadline=deadline,
-        )
+        services, revisions = clients_over(channel)
+        return cls(services, revisions, project=project, region=region, deadline=deadline)
 
     def read(self, name: str) -> Service:
         path = self._path(name)
@@ -121,7 +105,7 @@ def _changed(service: RunService, change: Change) -> list[str]:
     service.annotations = dict(change.annotations)
     fields = ["annotations"]
     if change.traffic is not None:
-        service.traffic = [_traffic_target(target) for target in change.traffic]
+        service.traffic = [traffic_target(target) for target in change.traffic]
         fields.append("traffic")
     if change.limit is not None:
         service.scaling.max_instance_count = change.limit
@@ -144,7 +128,7 @@ def _revision(found: RunRevision) -> Revision:
     states = {Condition.State.CONDITION_SUCCEEDED: True, Condition.State.CONDITION_FAILED: False}
     container = _ingress(found.containers)
     return Revision(
-        name=_short(found.name),
+        name=short_name(found.name),
         created_at=datetime.fromtimestamp(found.create_time.timestamp(), UTC),
         ready=states.get(ready.state) if ready else None,
         image=container.image if container else "",
@@ -155,20 +139,7 @@ def _revision(found: RunRevision) -> Revision:
 
 def _target(service: RunService, target: TrafficTarget) -> Target:
     """As it was asked for; only the URLs are Cloud Run's."""
-    latest = target.type_ == _LATEST
+    latest = target.type_ == LATEST
     url = next((each.uri for each in service.traffic_statuses if target.tag and each.tag == target.tag), "")
-    revision = _short(service.latest_ready_revision) if latest else target.revision
+    revision = short_name(service.latest_ready_revision) if latest else target.revision
     return Target(revision, target.percent, target.tag, latest, url)
-
-
-def _traffic_target(target: Target) -> TrafficTarget:
-    return TrafficTarget(
-        type_=_LATEST if target.latest else _REVISION,
-        revision="" if target.latest else target.revision,
-        percent=target.percent,
-        tag=target.tag,
-    )
-
-
-def _short(name: str) -> str:
-    return name.rpartition("/")[2]
