@@ -55,10 +55,23 @@ def _weight(*shape: int, dtype: torch.dtype) -> Tensor:
     return weight.to(dtype)
 
 
-def _demand_close(actual: Tensor, expected: Tensor) -> None:
+def _demand_close(actual: Tensor, expected: Tensor, *, times: float = 1) -> None:
     assert actual.dtype == expected.dtype
-    tolerance = _TOLERANCE[expected.dtype]
+    tolerance = times * _TOLERANCE[expected.dtype]
     torch.testing.assert_close(actual, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("dtype", _DTYPES)
+@pytest.mark.parametrize(("windows", "heads"), [(1, 4), (21, 8), (5, 100)])
+def test_attention_agrees(dtype: torch.dtype, windows: int, heads: int) -> None:
+    """Of fewer windows than are worked on together, of some left over, of one at a time.
+
+    Step by step, scores of up to 8 are rounded too before the softmax.
+    """
+    bias = torch.randn(heads, 9, 9)
+    stepwise, fused = (layers.attention(bias, dtype) for layers in (OneDnnLayers(), PlainLayers()))
+    projected = _random(windows, 9, 3, heads, 16, dtype=dtype)
+    _demand_close(stepwise(projected), fused(projected), times=2)
 
 
 @pytest.mark.parametrize("dtype", _DTYPES)
