@@ -57,6 +57,7 @@ FOR_FUNCTIONS: Final = {
     "cloud.monitoring",
     "cloud.redis_windows",
     "cloud.run",
+    "cloud.run_api",
     "jobs.intents",
     "jobs.lookout",
     "jobs.rates",
