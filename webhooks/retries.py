@@ -95,6 +95,6 @@ def retry_after(header: str | None, *, now: datetime) -> timedelta:
         return timedelta(seconds=int(text[:9]))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return max(moment.replace(tzinfo=moment.tzinfo or UTC) - now, timedelta(0))
+    except (ValueError, OverflowError):
         return timedelta(0)
-    return max(moment.replace(tzinfo=moment.tzinfo or UTC) - now, timedelta(0))

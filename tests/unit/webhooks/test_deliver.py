@@ -129,6 +129,7 @@ class TestAnAnswer:
             (Answer(500), 500, None),
             (Answer(429, "60"), 429, None),
             (Answer(302), 302, None),
+            (Answer(503, "Mon, 01 Jan 99999999999999999999 00:00:00 GMT"), 503, None),
             (UnreachableError("timeout"), None, "timeout"),
             (UnreachableError("tls"), None, "tls"),
         ],

@@ -111,13 +111,22 @@ def test_deliveries_that_failed_together_come_back_at_different_times() -> None:
         ("Mon, 23 Nov 2026 12:01:00", 59.75),
         ("Mon, 99 Nov 2026 12:01:00 GMT", 0),
         ("Mon, 23 Nov 99999 12:01:00 GMT", 0),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 0),
+        ("Mon, 01 Jan 2027 99999999999999999999:00:00 GMT", 0),
+        ("Mon, 01 Jan 2027 00:00:00 +99999999999999999999", 0),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header: str | None, seconds: float) -> None:
     assert retry_after(header, now=AT) == timedelta(seconds=seconds)
 
 
-@given(st.text(max_size=40))
+NUMBERS = st.integers(0, 9999) | st.integers(0, 10**30)
+DATES = st.builds(
+    "Mon, {} Jan {} {}:{}:00 {}{}".format, NUMBERS, NUMBERS, NUMBERS, NUMBERS, st.sampled_from(["+", "-"]), NUMBERS
+)
+
+
+@given(st.text(max_size=40) | DATES)
 def test_no_header_breaks_the_schedule(header: str) -> None:
     assert retry_after(header, now=AT) >= timedelta(0)
 
