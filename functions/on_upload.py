@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 from events.errors import InvalidMessageError, PermanentError, UnsupportedFormatError
@@ -13,7 +14,7 @@ from events.validation import convert, decode_json
 from imaging.inspection import SNIFF_BYTES, inspect, sniff
 from imaging.limits import DEFAULT_LIMITS
 from jobs.dispatch import Order
-from jobs.outcome import JobRun, failed, function_cost
+from jobs.outcome import JobRun, failed
 from jobs.records import Queued
 from jobs.timing import Stopwatch
 
@@ -71,14 +72,17 @@ class OnUpload:
         state = self._desk.records.state(run.tenant, run.job_id)
         if state.state is None:
             _LOG.warning("upload_unknown", extra={"object": uploaded.name})
-        elif state.state == "deleted":
+            return
+        queued = self._desk.records.read(run.tenant, run.job_id, "queued", Queued)
+        if queued is not None and queued.cost is not None:  # whoever passed the job on may have died before telling
+            self._desk.settlement.publish([queued.cost])
+        if state.state == "deleted":
             self._desk.removal.remove(run.tenant, run.job_id)
-        elif not self._desk.settlement.retell(run, state) and not self._sent_before(run):
+        elif not self._desk.settlement.retell(run, state) and not self._sent_before(queued):
             self._accept(run, uploaded, span)
 
-    def _sent_before(self, run: JobRun) -> bool:
+    def _sent_before(self, queued: Queued | None) -> bool:
         """Send the stored message again; looking at the cache anew could mistake the job's own results for a hit."""
-        queued = self._desk.records.read(run.tenant, run.job_id, "queued", Queued)
         if queued is None or queued.message is None:
             return False
         self._desk.settlement.publish([queued.message])
@@ -94,7 +98,7 @@ class OnUpload:
                     sha256 = self._check(uploaded)
                 upload = Upload(bucket=uploaded.bucket, name=uploaded.name, generation=int(uploaded.generation))
                 order = Order(upload=upload, sha256=sha256, recipes=recipes, requested_at=uploaded.time_created)
-                cache = self._dispatch.dispatch(run, order, spent=spent, timings=watch.seconds)
+                cache, cost = self._dispatch.dispatch(run, order, spent=spent, timings=watch.seconds)
             except PermanentError as error:
                 span.set(outcome=error.code)
                 _LOG.info(
@@ -104,10 +108,10 @@ class OnUpload:
                     self._desk.settlement.fail(run, failed(run, error, at=self._desk.clock(), spent=spent()))
                 return
             span.set(outcome="accepted", cache=cache)
-            if cache == "hit":
+            if cost is None:
                 self._desk.removal.repeated(run.tenant, run.job_id)
             else:  # whoever does the work sees to a deletion
-                self._desk.settlement.publish([function_cost(run, spent(), at=self._desk.clock())])
+                self._desk.settlement.publish([cost])
         _LOG.info(
             "upload_accepted",
             extra={"job_id": run.job_id, "tenant": run.tenant, "cache": cache, "traceparent": run.traceparent},
@@ -115,17 +119,20 @@ class OnUpload:
 
     def _check(self, uploaded: StorageObject) -> str:
         """The SHA-256 of a photo within the limits. Raises a `PermanentError` for anything else."""
-        self._limits.check_bytes(int(uploaded.size))
+        size = int(uploaded.size)
+        self._limits.check_bytes(size)
         digest = hashlib.sha256()
-        data = bytearray()
+        content = _room(size)
+        sniffed = False
         for chunk in self._desk.store.stream(uploaded.bucket, uploaded.name, generation=int(uploaded.generation)):
             digest.update(chunk)
-            sniffed = len(data) >= SNIFF_BYTES
-            data += chunk
-            self._limits.check_bytes(len(data))
-            if not sniffed and len(data) >= SNIFF_BYTES:
-                self._check_start(bytes(data[:SNIFF_BYTES]))
-        inspect(bytes(data), self._limits)
+            content.write(chunk)
+            self._limits.check_bytes(content.tell())
+            if not sniffed and content.tell() >= SNIFF_BYTES:
+                sniffed = True
+                self._check_start(bytes(content.getbuffer()[:SNIFF_BYTES]))
+        content.truncate()
+        inspect(content.getvalue(), self._limits)
         return digest.hexdigest()
 
     @staticmethod
@@ -133,6 +140,15 @@ class OnUpload:
         """What can't be a photo is not read to its end."""
         if sniff(head) is None:
             raise UnsupportedFormatError("the content is not an image of a format that is read")
+
+
+def _room(size: int) -> BytesIO:
+    """A file with room for `size` bytes, which neither grows by copying nor is copied by `getvalue`."""
+    file = BytesIO()
+    file.seek(size)
+    file.write(b"\x00")
+    file.seek(0)
+    return file
 
 
 def build(parts: Parts) -> Callable[[CloudEvent], None]:

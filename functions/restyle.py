@@ -14,7 +14,7 @@ from events.messages import JobId, Recipes
 from functions.jobs_access import held_job, open_job
 from functions.web import answer, bearer_token, body, endpoint, origin_of
 from jobs.dispatch import Order
-from jobs.outcome import JobRun, function_cost
+from jobs.outcome import JobRun
 from jobs.records import Queued
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     import flask
 
+    from events.envelope import Outgoing
     from events.messages import Upload
     from functions.admission import Admission
     from functions.tenants import Tenants
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from jobs.desk import JobDesk
     from jobs.dispatch import Dispatch
     from jobs.meter import Meter
-    from jobs.outcome import Spent
     from jobs.ports import Span
 
 __all__ = ["Restyle", "RestyleRequest", "build"]
@@ -97,18 +97,18 @@ class Restyle:
             upload=upload, sha256=queued.sha256, recipes=tuple(dict.fromkeys(wanted.recipes)), requested_at=now
         )
         with self._meter.measure() as spent:
-            cache = self._dispatch.dispatch(run, order, spent=spent, timings={})
-            if cache != "hit":
-                self._record_cost(run, spent())
+            cache, cost = self._dispatch.dispatch(run, order, spent=spent, timings={})
+        if cost is not None:
+            self._tell(run, cost)
         span.set(outcome="accepted", cache=cache)
         status_url = f"{self._public_url}/jobs/{run.job_id}"
         view = {"job_id": run.job_id, "token": token, "status_url": status_url, "state": "queued"}
         return answer(view, HTTPStatus.ACCEPTED, {"Location": status_url, "X-Cache-Status": cache})
 
-    def _record_cost(self, run: JobRun, spent: Spent) -> None:
+    def _tell(self, run: JobRun, cost: Outgoing) -> None:
         """The job is on its way: a millionth of a dollar that can't be told of is no reason to refuse it."""
         try:
-            self._desk.settlement.publish([function_cost(run, spent, at=self._desk.clock())])
+            self._desk.settlement.publish([cost])
         except TransientError as error:
             _LOG.warning("cost_untold", extra={"job_id": run.job_id, "error": error.message})
 

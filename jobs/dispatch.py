@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from events.ids import content_id
 from events.messages import JobRequested, Upload
 from events.recipe import Recipe
 from jobs.cache import Content, answer, confidence_of, look_up, result_of
-from jobs.outcome import Spent, completed
+from jobs.outcome import Spent, completed, function_cost
 from jobs.records import Queued
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from jobs.outcome import JobRun
     from jobs.records import Outcome
 
-__all__ = ["LANE_TOPICS", "Dispatch", "Order", "job_message"]
+__all__ = ["LANE_TOPICS", "Dispatch", "Dispatched", "Order", "job_message"]
 
 LANE_TOPICS: Final[dict[Lane, str]] = {"gpu": "jobs", "cpu": "renders"}
 
@@ -38,6 +38,13 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str
     recipes: tuple[Recipe, ...]
     requested_at: datetime
+
+
+class Dispatched(NamedTuple):
+    """What the cache answered, and what the caller still has to tell: its own cost, where the job went on."""
+
+    cache: Cache
+    cost: Outgoing | None
 
 
 def job_message(run: JobRun, request: JobRequested, *, at: datetime) -> Outgoing:
@@ -69,16 +76,18 @@ class Dispatch:
         measures.looked_up(run.source, cache, time.perf_counter() - started)
         return cache, found
 
-    def dispatch(self, run: JobRun, order: Order, *, spent: Callable[[], Spent], timings: dict[str, float]) -> Cache:
+    def dispatch(
+        self, run: JobRun, order: Order, *, spent: Callable[[], Spent], timings: dict[str, float]
+    ) -> Dispatched:
         """Raises `TransientError` while the photo is being deleted, `ConflictError` if it is needed, but gone."""
         content = self.content(run.tenant, order.sha256)
         self._desk.references.add(run.tenant, content.content_id, run.job_id)
         cache, found = self.look_up(run, content, order.recipes)
         if cache == "hit":
             self.answer_hit(run, order, content, found, spent=spent, timings=timings)
-        else:
-            self._send(run, order, content, "cpu" if cache == "matte" else "gpu", timings)
-        return cache
+            return Dispatched(cache, None)
+        lane: Lane = "cpu" if cache == "matte" else "gpu"
+        return Dispatched(cache, self._send(run, order, content, lane, spent=spent, timings=timings))
 
     def answer_hit(
         self,
@@ -91,7 +100,7 @@ class Dispatch:
         timings: dict[str, float],
     ) -> Outcome:
         """End the job with results that exist. The record comes first: a deletion needs to know the content."""
-        self._queue(run, order, content, lane=None, message=None)
+        self._queue(run, order, content, lane=None)
         stats = [found.results[recipe] for recipe in order.recipes]
         outcome = completed(
             run,
@@ -112,7 +121,17 @@ class Dispatch:
         self._desk.measures.retrieved("hit", seconds, told.nano_usd / 1e9)
         return told
 
-    def _send(self, run: JobRun, order: Order, content: Content, lane: Lane, timings: dict[str, float]) -> None:
+    def _send(
+        self,
+        run: JobRun,
+        order: Order,
+        content: Content,
+        lane: Lane,
+        *,
+        spent: Callable[[], Spent],
+        timings: dict[str, float],
+    ) -> Outgoing:
+        """Ask for the work; the cost of that, which comes second so that no photo waits for it."""
         if order.upload is None:
             raise ConflictError("the photo is no longer kept, and not all of these results exist: upload it again")
         request = JobRequested(
@@ -127,12 +146,21 @@ class Dispatch:
             run=run.run,
             timings=timings,
         )
-        message = job_message(run, request, at=self._desk.clock())
-        queued = self._queue(run, order, content, lane=lane, message=message)
+        now = self._desk.clock()
+        message, cost = job_message(run, request, at=now), function_cost(run, spent(), at=now)
+        queued = self._queue(run, order, content, lane=lane, message=message, cost=cost)
         self._desk.settlement.publish([queued.message or message])
+        return queued.cost or cost
 
     def _queue(
-        self, run: JobRun, order: Order, content: Content, *, lane: Lane | None, message: Outgoing | None
+        self,
+        run: JobRun,
+        order: Order,
+        content: Content,
+        *,
+        lane: Lane | None,
+        message: Outgoing | None = None,
+        cost: Outgoing | None = None,
     ) -> Queued:
         queued = Queued(
             upload=order.upload,
@@ -141,5 +169,6 @@ class Dispatch:
             lane=lane,
             requested_at=order.requested_at,
             message=message,
+            cost=cost,
         )
         return self._desk.records.create_or_read(run.tenant, run.job_id, "queued", queued)

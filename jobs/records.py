@@ -40,7 +40,10 @@ class AwaitingUpload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Queued(msgspec.Struct, frozen=True, kw_only=True):
-    """The upload is known to be a photo, and which one. `message` asks for the work; a hit needs none."""
+    """The upload is known to be a photo, and which one. `message` asks for the work; a hit needs none.
+
+    `cost` tells what it took to pass the job on. Both are sent as they stand here, by every delivery.
+    """
 
     upload: Upload | None
     sha256: Sha256
@@ -48,6 +51,7 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     lane: Lane | None
     requested_at: Time
     message: Outgoing | None = None
+    cost: Outgoing | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

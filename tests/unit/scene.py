@@ -140,7 +140,7 @@ class Scene:
             requested_at=self.clock(),
         )
         with self.meter.measure() as spent:
-            return self.dispatch.dispatch(run, order, spent=spent, timings={"check": 0.01})
+            return self.dispatch.dispatch(run, order, spent=spent, timings={"check": 0.01}).cache
 
     def message(self, job: Job, topic: str = "jobs") -> Event[JobRequested]:
         """The message on `topic` that asks for this job's work."""
@@ -173,11 +173,15 @@ class Scene:
         """A job from upload to its end."""
         job = self.upload(data, recipes=recipes)
         self.on_upload()(self.finalized(job))
+        self.work_off(job)
+        return job
+
+    def work_off(self, job: Job) -> None:
+        """Let a worker do what was asked of it for this job, if anything."""
         for topic in ("jobs", "renders"):
             for message in self.messages(topic):
                 if message.data.job_id == job.job_id:
                     self.processor().process(message)
-        return job
 
     def completed(self, job: Job) -> ResultCompleted:
         """What the one completed event of the job says; fails where there are two, or two versions of one."""

@@ -8,9 +8,10 @@ WITH
     WHERE lane = 'gpu' AND latency_seconds IS NOT NULL AND NOT speculative
     GROUP BY region, occurred_at, job_id
     UNION ALL
-    SELECT DISTINCT region, occurred_at, 'warm-up' AS request, FALSE AS cold
+    SELECT region, MIN(occurred_at) AS occurred_at, 'warm-up' AS request, FALSE AS cold
     FROM `${dataset}.cost_events`
     WHERE kind = 'warmup' AND revision IS NULL
+    GROUP BY region, event_id
   ),
   in_order AS (
     SELECT

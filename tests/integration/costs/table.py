@@ -61,7 +61,7 @@ def cost(**changes: Any) -> CostRecorded:
     return msgspec.structs.replace(plain, **changes)
 
 
-def job_cost(**changes: Any) -> Event[CostRecorded]:
+def job_cost(event_id: str | None = None, **changes: Any) -> Event[CostRecorded]:
     """A result that the worker made of a new photo, in three seconds."""
     made = cost(
         kind="gpu",
@@ -82,4 +82,4 @@ def job_cost(**changes: Any) -> Event[CostRecorded]:
         latency_seconds=3.5,
         revision=None,
     )
-    return event(msgspec.structs.replace(made, **changes))
+    return event(msgspec.structs.replace(made, **changes), event_id)

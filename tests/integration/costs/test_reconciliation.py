@@ -98,6 +98,19 @@ def test_an_hour_adds_up_to_its_bill_and_stays_so_however_often_it_is_reconciled
     assert world.table.scalar("SUM(usd)") == bill(1234.5)
 
 
+def test_a_job_that_was_told_with_two_times_is_taken_off_one_hour_once(world: World, billing: BillingApi) -> None:
+    """In the same hour as the view counts it, though only the other time is in the look-back's hours."""
+    billing.billed = {NOON - HOUR: 600.0, NOON: 600.0}
+    world.table.record(job_cost("told-twice", occurred_at=NOON), job_cost("told-twice", occurred_at=NOON - HOUR / 2))
+    edge = NOON - 5 * HOUR
+    billing.billed[edge] = 600.0
+    world.table.record(job_cost("at-the-edge", occurred_at=edge), job_cost("at-the-edge", occurred_at=edge - HOUR / 2))
+
+    world.run()
+    assert world.table.scalar(f"SUM(IF(occurred_at >= '{edge:%Y-%m-%d %H:%M:%S}+00', usd, 0))") == 3 * bill(600)
+    assert world.run() == []
+
+
 def test_jobs_and_bills_that_come_late_make_a_further_revision(world: World, billing: BillingApi) -> None:
     billing.billed = {NOON: 600.0}
     world.run()

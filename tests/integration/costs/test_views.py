@@ -35,6 +35,19 @@ class TestCosts:
         assert table.scalar("SUM(usd)") == Decimal("0.0023682")
         assert len(table.view("cost_events")) == 3
 
+    def test_an_event_told_with_two_times_counts_once_at_the_first(self, table: CostTable) -> None:
+        """Whichever of them is recorded first, and be it on two days."""
+        midnight = NOON.replace(hour=0)
+        for order, told in enumerate(((midnight - HOUR, midnight), (midnight, midnight - HOUR))):
+            table.record(*(job_cost(f"id-{order}", job_id=job_id(order), occurred_at=at) for at in told))
+
+        assert [(row["event_id"], row["occurred_at"]) for row in table.view("costs")] == [
+            ("id-0", midnight - HOUR),
+            ("id-1", midnight - HOUR),
+        ]
+        [day] = table.view("cost_per_image_by_day")
+        assert (day["day"], day["images"], day["usd"]) == (date(2026, 11, 22), 2, 2 * Decimal("0.0011841"))
+
     def test_of_an_hour_the_newest_revision_counts(self, table: CostTable) -> None:
         table.record(event(cost(usd=Decimal("0.5"), revision=1)))
         table.record(event(cost(usd=Decimal("0.9"), revision=0)), event(cost(usd=Decimal(2), kind="warmup")))
@@ -163,9 +176,10 @@ def test_a_warm_up_returns_the_next_job_that_would_have_been_cold(table: CostTab
     def minute(number: int) -> dict[str, object]:
         return {"occurred_at": NOON + timedelta(minutes=number), "job_id": job_id(number)}
 
-    def warm_up(number: int) -> None:
-        warmed = cost(kind="warmup", usd=Decimal("0.01"), occurred_at=minute(number)["occurred_at"], revision=None)
-        table.record(event(warmed))
+    def warm_up(number: int, *, told_as_of: int = 0) -> None:
+        at = NOON + timedelta(minutes=told_as_of or number)
+        warmed = cost(kind="warmup", usd=Decimal("0.01"), occurred_at=at, revision=None)
+        table.record(event(warmed, f"warm-up-{number}"))
 
     table.record(job_cost(**minute(0), cold_start=True))
     table.record(job_cost(**minute(5)), job_cost(**minute(6), recipe="1" * 32))  # warm, but not by a warm-up
@@ -173,6 +187,7 @@ def test_a_warm_up_returns_the_next_job_that_would_have_been_cold(table: CostTab
     table.record(job_cost(**minute(25)))  # this one
     table.record(job_cost(**minute(26)))  # this one would have been warm after it
     warm_up(60)
+    warm_up(60, told_as_of=61)  # the same one, counted once
     table.record(job_cost(**minute(75), cold_start=True))  # came too late
     table.record(event(cost(usd=Decimal("0.3"), kind="warmup")), event(cost(usd=Decimal(0), kind="idle")))
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 import zipfile
 from io import BytesIO
 from typing import Any
 
+import numpy as np
 import pytest
 from cloudevents.http import CloudEvent, from_http
 from PIL import Image
@@ -17,6 +19,7 @@ from functions.on_upload import OnUpload
 from imaging.limits import DEFAULT_LIMITS, Limits
 from jobs.meter import Meter
 from tests.events import load_event
+from tests.fakes import Crash
 from tests.unit.examples import JOB_ID, TENANT, TRACEPARENT
 from tests.unit.scene import BUCKETS, FUNCTION, RECIPES, Job, Scene, photo
 
@@ -100,8 +103,26 @@ def test_two_deliveries_at_once_send_the_same_message(scene: Scene) -> None:
     arrive(scene, job)
     written = [name for name in scene.faults.operations if name.startswith("create") and name.endswith("queued.json")]
     assert len(written) == 2
-    first, second = scene.publisher.on("jobs")
-    assert first == second
+    for topic in ("jobs", "costs"):
+        first, second = scene.publisher.on(topic)
+        assert first == second
+
+
+@pytest.mark.parametrize("worked", [False, True], ids=["queued", "done"])
+def test_a_cost_that_was_not_told_any_more_is_told_by_the_next_delivery(scene: Scene, *, worked: bool) -> None:
+    job = scene.upload()
+    scene.faults.arm(10, Crash("between the job and its cost"))
+    with pytest.raises(Crash):
+        arrive(scene, job)
+    assert scene.faults.operations[-1] == "publish costs"
+    assert scene.costs(job, kind="function") == []
+    passed_on_at = scene.clock()
+    scene.clock.advance(60)
+    if worked:
+        scene.processor().process(scene.message(job))
+    arrive(scene, job)
+    [cost] = scene.costs(job, kind="function")
+    assert cost.occurred_at == passed_on_at
 
 
 def test_a_duplicate_of_a_done_job_tells_its_outcome_again(scene: Scene) -> None:
@@ -272,3 +293,20 @@ def test_an_event_as_it_was_recorded_is_understood(scene: Scene, caplog: pytest.
     recorded = load_event("gcs_finalized")
     scene.on_upload()(from_http(recorded["headers"], json.dumps(recorded["body"])))
     assert caplog.messages == ["upload_unknown"]
+
+
+@pytest.mark.parametrize("tail", [b"", bytes(12_000_000)], ids=["pixels", "trailing bytes"])
+def test_a_photo_is_held_in_memory_once(scene: Scene, tail: bytes) -> None:
+    """Eight at a time share an instance of 1 GiB."""
+    pixels = np.random.default_rng(5).integers(0, 255, (2000, 2000, 3), dtype=np.uint8)
+    encoded = BytesIO()
+    Image.fromarray(pixels).save(encoded, "jpeg", quality=100)
+    job = scene.upload(encoded.getvalue() + tail)
+    event = scene.finalized(job)
+    tracemalloc.start()
+    try:
+        scene.on_upload()(event)
+        assert tracemalloc.get_traced_memory()[1] < job.stat.size + 2_500_000
+    finally:
+        tracemalloc.stop()
+    assert scene.message(job).data.sha256 == job.sha256

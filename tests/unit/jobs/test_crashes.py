@@ -121,6 +121,7 @@ def test_an_upload_of_a_new_photo_is_sent_to_one_worker_once(fault: Fault) -> No
         [job] = scene.jobs
         assert scene.records(job) == ["awaiting_upload.json", "queued.json"]
         assert not scene.publisher.on("results")
+        assert len(scene.costs(job, kind="function")) == 1
         scene.processor().process(scene.message(job))
         assert_done_once(scene, job, caches=["miss", "miss"])
 
@@ -136,6 +137,7 @@ def test_an_upload_whose_matte_exists_is_sent_to_the_cpu_once(fault: Fault) -> N
         job = scene.jobs[1]
         message = scene.message(job, "renders")
         assert message.data.lane == "cpu"
+        assert len(scene.costs(job, kind="function")) == 1
         scene.processor().process(message)
         assert_done_once(scene, job, caches=["matte"])
 
