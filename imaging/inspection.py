@@ -75,14 +75,13 @@ def _sniff_brands(brands: frozenset[bytes]) -> Format | None:
     return "heic" if brands & _HEIC_BRANDS else None
 
 
-def inspect(data: bytes | memoryview, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
+def inspect(data: bytes, limits: Limits = DEFAULT_LIMITS) -> ImageInfo:
     """Format, size and end of the image in `data`.
 
     Raises `TooLargeError`, `TooManyPixelsError`, `UnsupportedFormatError`, `CorruptImageError` (truncated or broken
-    structure) or `PolyglotError`, and nothing else, whatever the bytes are.
+    structure) or `PolyglotError`, and nothing else, whatever the bytes are. Takes next to no memory besides them.
     """
     limits.check_bytes(len(data))
-    data = bytes(data)
     image_format = sniff(data)
     if image_format is None:
         raise UnsupportedFormatError(f"the content is none of {', '.join(_MEASURE)}")

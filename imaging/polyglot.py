@@ -13,6 +13,7 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from events.errors import PolyglotError
+from imaging.formats.layout import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +27,7 @@ _ZIP_WINDOW: Final = 65_557  # the end-of-directory record and its longest comme
 _ZIP_RECORD: Final = 22
 
 _TEXT: Final = re.compile(rb"<(?:\?php[ \t\r\n]|script[ \t\r\n/>])", re.IGNORECASE)
+_UNPADDED: Final = re.compile(rb"[^\x00 \t\r\n]")
 _ARCHIVES: Final = {b"Rar!\x1a\x07": "a RAR archive", b"7z\xbc\xaf\x27\x1c": "a 7z archive"}
 _TRAILING: Final = {
     b"PK\x03\x04": "a ZIP archive",
@@ -47,13 +49,12 @@ _TRAILING: Final = {
 
 
 def refuse_polyglot(data: bytes, layout: Layout) -> None:
-    """Raise `PolyglotError` that names what else the file is."""
-    tail = data[layout.end :]
+    """Raise `PolyglotError` that names what else the file is. Nothing of the file is copied."""
     found = (
         _document(data)
-        or _trailing_start(tail.lstrip(b"\x00 \t\r\n"))
-        or _archive(data, tail)
-        or next(filter(None, map(_markup, _outside_pixels(data, layout))), None)
+        or _trailing_start(data, layout.end)
+        or _archive(data, layout.end)
+        or next(filter(None, (_markup(data, part) for part in _outside_pixels(data, layout))), None)
     )
     if found:
         raise PolyglotError(f"the image is also {found}", found=found)
@@ -63,25 +64,28 @@ def _document(data: bytes) -> str | None:
     return "a PDF document" if b"%PDF-" in data[:_PDF_WINDOW] else None
 
 
-def _trailing_start(tail: bytes) -> str | None:
-    head = tail[:16].lower()
+def _trailing_start(data: bytes, end: int) -> str | None:
+    first = _UNPADDED.search(data, end)
+    if first is None:
+        return None
+    head = data[first.start() : first.start() + 16].lower()
     for signature, name in _TRAILING.items():
         if head.startswith(signature.lower()):
             return name
-    return "a Windows program" if _is_windows_program(tail) else None
+    return "a Windows program" if _is_windows_program(data, first.start()) else None
 
 
-def _is_windows_program(tail: bytes) -> bool:
+def _is_windows_program(data: bytes, start: int) -> bool:
     """`MZ` alone is two bytes; the header it points to makes it a program."""
-    if not tail.startswith(b"MZ") or len(tail) < 64:
+    if not data.startswith(b"MZ", start) or len(data) < start + 64:
         return False
-    (offset,) = struct.unpack_from("<I", tail, 60)
-    return tail[offset : offset + 4] == b"PE\x00\x00"
+    (offset,) = struct.unpack_from("<I", data, start + 60)
+    return data.startswith(b"PE\x00\x00", start + offset)
 
 
-def _archive(data: bytes, tail: bytes) -> str | None:
+def _archive(data: bytes, end: int) -> str | None:
     for signature, name in _ARCHIVES.items():
-        if signature in tail:
+        if data.find(signature, end) >= 0:
             return name
     return "a ZIP archive" if any(_zip_records(data[-_ZIP_WINDOW:])) else None
 
@@ -99,16 +103,16 @@ def _zip_records(window: bytes) -> Iterator[bool]:
         position = window.rfind(b"PK\x05\x06", 0, position)
 
 
-def _outside_pixels(data: bytes, layout: Layout) -> Iterator[bytes]:
+def _outside_pixels(data: bytes, layout: Layout) -> Iterator[Span]:
     start = 0
     for span in layout.pixels:
-        yield data[start : span.start]
+        yield Span(start, span.start)
         start = max(start, span.stop)
-    yield data[start:]
+    yield Span(start, len(data))
 
 
-def _markup(part: bytes) -> str | None:
-    match = _TEXT.search(part)
+def _markup(data: bytes, part: Span) -> str | None:
+    match = _TEXT.search(data, part.start, part.stop)
     if match is None:
         return None
     return "a PHP program" if match[0][1:2] == b"?" else "a web page"

@@ -57,7 +57,7 @@ def measure(data: bytes) -> Layout:
         end = box.stop
     if meta is None:
         raise UnsupportedFormatError("HEIC, AVIF: an image sequence or video without a still image")
-    sizes = [struct.unpack_from(">II", data[box.body : box.stop], 4) for box in _declared_sizes(data, meta)]
+    sizes = [struct.unpack_from(">II", data, box.body + 4) for box in _declared_sizes(data, meta)]
     if not sizes:
         raise CorruptImageError("HEIC, AVIF: no image item declares its size")
     width, height = max(sizes, key=lambda size: size[0] * size[1])

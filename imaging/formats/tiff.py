@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import operator
 import struct
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from events.errors import CorruptImageError, UnsupportedFormatError
 from imaging.formats.layout import Layout, Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Directory", "exif_orientation", "measure", "read_directory"]
 
@@ -33,14 +36,25 @@ class Directory(NamedTuple):
     entries: dict[int, _Entry]
     stop: int
 
-    def integers(self, data: bytes, tag: int) -> tuple[int, ...]:
-        """The unsigned integers of a tag, () where it is missing or of another type. Raises as `measure` does."""
+    def integers(self, data: bytes, tag: int) -> Iterator[int]:
+        """The unsigned integers of a tag, one at a time: a file may claim a million of them.
+
+        No integer where it is missing or of another type. Raises as `measure` does.
+        """
         entry = self.entries.get(tag)
         if entry is None or entry.kind not in _INTEGERS:
-            return ()
+            return
         if entry.values > _MAX_VALUES:
             raise CorruptImageError(f"TIFF: tag {tag} has {entry.values} values")
-        return struct.unpack_from(f"{self.order}{entry.values}{_INTEGERS[entry.kind]}", data, entry.start)
+        if entry.stop > len(data):
+            raise CorruptImageError(f"TIFF: truncated, the values of tag {tag} lie after the end of the file")
+        form = f"{self.order}{_INTEGERS[entry.kind]}"
+        for (value,) in struct.iter_unpack(form, memoryview(data)[entry.start : entry.stop]):
+            yield value
+
+    def integer(self, data: bytes, tag: int) -> int | None:
+        """The first of a tag's integers."""
+        return next(self.integers(data, tag), None)
 
 
 def read_directory(data: bytes) -> Directory:
@@ -71,24 +85,23 @@ def measure(data: bytes) -> Layout:
     directory = read_directory(data)
     if any(value & 1 for value in directory.integers(data, _NEW_SUBFILE_TYPE)) or data[8:10] == b"CR":
         raise UnsupportedFormatError("camera raw is not read: the TIFF's first image is a preview")
-    sizes = [directory.integers(data, tag) for tag in (_WIDTH, _HEIGHT)]
-    if not all(sizes):
+    width, height = (directory.integer(data, tag) for tag in (_WIDTH, _HEIGHT))
+    if width is None or height is None:
         raise CorruptImageError("TIFF: the first directory has no width and height")
     pixels = _pixels(data, directory)
     if pixels.stop > len(data):
         raise CorruptImageError("TIFF: truncated, its pixel data lies after the end of the file")
     end = max(directory.stop, pixels.stop, *(entry.stop for entry in directory.entries.values()))
-    return Layout(sizes[0][0], sizes[1][0], (pixels,), min(end, len(data)))
+    return Layout(width, height, (pixels,), min(end, len(data)))
 
 
 def _pixels(data: bytes, directory: Directory) -> Span:
     """From the first to the last strip or tile; early writers left the byte counts out: to the end of the file."""
     for starts_tag, counts_tag in _CHUNK_TAGS:
-        starts = directory.integers(data, starts_tag)
-        counts = directory.integers(data, counts_tag)
-        if starts:
-            stop = max(map(operator.add, starts, counts)) if counts else len(data)
-            return Span(min(starts), max(stop, min(starts)))
+        start = min(directory.integers(data, starts_tag), default=None)
+        if start is not None:
+            ends = map(operator.add, directory.integers(data, starts_tag), directory.integers(data, counts_tag))
+            return Span(start, max(start, max(ends, default=len(data))))
     raise CorruptImageError("TIFF: has no pixel data")
 
 
@@ -96,7 +109,7 @@ def exif_orientation(exif: bytes) -> int:
     """Orientation 1 to 8 of an Exif block, with or without its `Exif` prefix; 1 where there is none or it is broken."""
     block = exif.removeprefix(b"Exif\x00\x00")
     try:
-        values = read_directory(block).integers(block, _ORIENTATION)
+        value = read_directory(block).integer(block, _ORIENTATION)
     except (CorruptImageError, UnsupportedFormatError, struct.error):
         return 1
-    return values[0] if values and 1 <= values[0] <= 8 else 1
+    return value if value is not None and 1 <= value <= 8 else 1

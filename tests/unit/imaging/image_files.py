@@ -105,9 +105,9 @@ def box(kind: bytes, *parts: bytes) -> bytes:
     return struct.pack(">I", 8 + len(body)) + kind + body
 
 
-def heif_structure(width: int, height: int, *, brand: bytes = b"heic") -> bytes:
-    """The boxes of a still image without its pixels."""
-    size = box(b"ispe", bytes(4), struct.pack(">II", width, height))
+def heif_structure(width: int, height: int, *, brand: bytes = b"heic", size_box: int = 12) -> bytes:
+    """The boxes of a still image without its pixels. `size_box`: bytes in the box that holds its size."""
+    size = box(b"ispe", bytes(4), struct.pack(">II", width, height), bytes(size_box - 12))
     meta = box(b"meta", bytes(4), box(b"iprp", box(b"ipco", size)))
     return box(b"ftyp", brand, bytes(4), b"mif1", brand) + meta + box(b"mdat", b"pixels")
 
