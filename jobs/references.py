@@ -1,21 +1,26 @@
 """Which jobs use which content, so that deleting one job takes nothing from another.
 
 A job first writes its reference and only then looks at the cache. A removal first puts up a notice, then counts the
-references: a job that comes too late to be counted sees the notice and comes back later.
+references: a job that comes too late to be counted sees the notice and comes back later. Every removal has a notice of
+its own, repeated ones too: nobody takes down that of another, which may be about to delete.
 """
 
 from __future__ import annotations
 
+import secrets
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from events.errors import TransientError
 from events.ids import job_time
 from events.names import reference_name, reference_prefix
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jobs.places import Buckets
-    from jobs.ports import Clock, ObjectStore
+    from jobs.ports import Clock, ObjectStat, ObjectStore
     from jobs.records import JobRecords
 
 __all__ = ["References"]
@@ -25,6 +30,13 @@ _STALE: Final = timedelta(minutes=5)
 """A removal takes seconds: an older notice was left by one that died, and counts no more."""
 _ABANDONED: Final = timedelta(days=2)
 """An upload's event is delivered for a day at most: a job that is still not queued then never will be."""
+
+
+class _Listed(NamedTuple):
+    """What stands under one content: the references by job, oldest first, and the notices of removals."""
+
+    references: dict[str, ObjectStat]
+    notices: list[ObjectStat]
 
 
 class References:
@@ -37,27 +49,36 @@ class References:
     def add(self, tenant: str, content: str, job_id: str) -> None:
         """Raises `TransientError` while that content is being removed."""
         self._store.create(self._buckets.jobs, reference_name(tenant, content, job_id), b"", content_type="text/plain")
-        if self._notice_stands(tenant, content):
+        notices = self._store.list(self._buckets.jobs, f"{reference_prefix(tenant, content)}{_NOTICE}")
+        if not all(map(self._is_stale, notices)):
             raise TransientError("this photo is being deleted at this moment; try again in a minute")
 
     def jobs(self, tenant: str, content: str) -> list[str]:
         """The jobs that use this content, oldest first."""
-        prefix = reference_prefix(tenant, content)
-        names = (stat.name.removeprefix(prefix) for stat in self._store.list(self._buckets.jobs, prefix))
-        return [name for name in names if name != _NOTICE]
+        return list(self._listed(tenant, content).references)
 
     def release(self, tenant: str, content: str, job_id: str) -> None:
         """Take the job's reference back; with the last one goes all that was computed from the content."""
-        notice = f"{reference_prefix(tenant, content)}{_NOTICE}"
-        while not self._put_up(notice) and not self._notice_stands(tenant, content):
-            self._store.delete(self._buckets.jobs, notice)
-        self._store.delete(self._buckets.jobs, reference_name(tenant, content, job_id))
-        others = self.jobs(tenant, content)
-        if not any(self._counts(tenant, other) for other in others):
-            self._remove_computed(tenant, content)
-            for other in others:
-                self._store.delete(self._buckets.jobs, reference_name(tenant, content, other))
-        self._store.delete(self._buckets.jobs, notice)
+        with self._notice(tenant, content):
+            self._store.delete(self._buckets.jobs, reference_name(tenant, content, job_id))
+            listed = self._listed(tenant, content)
+            if not any(self._counts(tenant, other) for other in listed.references):
+                self._remove_computed(tenant, content)
+                for other in listed.references:
+                    self._store.delete(self._buckets.jobs, reference_name(tenant, content, other))
+            for stale in filter(self._is_stale, listed.notices):
+                self._store.delete(self._buckets.jobs, stale.name)
+
+    def _listed(self, tenant: str, content: str) -> _Listed:
+        prefix = reference_prefix(tenant, content)
+        references, notices = {}, []
+        for stat in self._store.list(self._buckets.jobs, prefix):
+            name = stat.name.removeprefix(prefix)
+            if name.startswith(_NOTICE):
+                notices.append(stat)
+            else:
+                references[name] = stat
+        return _Listed(references, notices)
 
     def _counts(self, tenant: str, job_id: str) -> bool:
         """Not if the job was deleted, or died before it was queued: nobody would ever take its reference back."""
@@ -71,13 +92,18 @@ class References:
             for stat in self._store.list(bucket, f"{tenant}/{content}/"):
                 self._store.delete(bucket, stat.name)
 
-    def _put_up(self, notice: str) -> bool:
+    @contextmanager
+    def _notice(self, tenant: str, content: str) -> Iterator[None]:
+        notice = f"{reference_prefix(tenant, content)}{_NOTICE}/{secrets.token_hex(16)}"
         metadata = {"at": self._clock().isoformat()}
-        return self._store.create(self._buckets.jobs, notice, b"", content_type="text/plain", metadata=metadata)
+        try:
+            self._store.create(self._buckets.jobs, notice, b"", content_type="text/plain", metadata=metadata)
+            yield
+            self._store.delete(self._buckets.jobs, notice)
+        except Exception:
+            with suppress(TransientError):  # the first failure is the one to tell of
+                self._store.delete(self._buckets.jobs, notice)
+            raise
 
-    def _notice_stands(self, tenant: str, content: str) -> bool:
-        stat = self._store.stat(self._buckets.jobs, f"{reference_prefix(tenant, content)}{_NOTICE}")
-        if stat is None:
-            return False
-        written = datetime.fromisoformat(stat.metadata.get("at", "1970-01-01T00:00:00+00:00"))
-        return self._clock() - written < _STALE
+    def _is_stale(self, notice: ObjectStat) -> bool:
+        return self._clock() - datetime.fromisoformat(notice.metadata["at"]) >= _STALE

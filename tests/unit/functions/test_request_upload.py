@@ -235,7 +235,7 @@ def test_results_that_vanish_during_the_answer_are_not_promised(api: Api) -> Non
 def test_while_the_photo_is_being_deleted_the_storefront_is_asked_to_come_back(api: Api) -> None:
     job = api.scene.run()
     prefix = f"~references/{TENANT}/{api.scene.content(job)}/"
-    api.scene.store.put(BUCKETS.jobs, f"{prefix}~removal", b"", metadata={"at": api.scene.clock().isoformat()})
+    api.scene.store.put(BUCKETS.jobs, f"{prefix}~removal/1", b"", metadata={"at": api.scene.clock().isoformat()})
     reply = api.request_upload(cached())
     assert (reply.status, reply.code) == (503, "temporarily_unavailable")
     assert reply.headers["Retry-After"] == "5"

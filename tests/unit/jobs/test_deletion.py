@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -28,7 +29,11 @@ def put_up_notice(scene: Scene, job: Job) -> None:
     scene.faults.arm(2, Crash())
     with pytest.raises(Crash):
         scene.desk.references.release(job.tenant, scene.content(job), job.job_id)
-    assert "~removal" in scene.references(job)
+    assert notices(scene, job)
+
+
+def notices(scene: Scene, job: Job) -> list[str]:
+    return [name for name in scene.references(job) if name.startswith("~removal/")]
 
 
 def test_a_deleted_job_takes_its_upload_matte_and_results_with_it(scene: Scene) -> None:
@@ -78,16 +83,6 @@ def test_a_job_that_was_never_uploaded_can_be_deleted(scene: Scene) -> None:
     assert scene.records(job) == ["awaiting_upload.json", "deleted.json"]
 
 
-def test_a_job_meets_the_notice_of_a_removal_and_comes_back_later(scene: Scene) -> None:
-    job = scene.run()
-    other = scene.upload()
-    put_up_notice(scene, job)
-    with pytest.raises(TransientError, match="being deleted"):
-        scene.send(other)
-    scene.desk.references.release(job.tenant, scene.content(job), job.job_id)
-    assert scene.send(other) == "hit"
-
-
 def test_a_job_that_comes_while_the_references_are_counted_keeps_the_results(scene: Scene) -> None:
     """The reference stands before the count, so the results stay; the job itself sees the notice and is retried."""
     job = scene.run()
@@ -105,28 +100,73 @@ def test_a_job_that_comes_while_the_references_are_counted_keeps_the_results(sce
 
 def test_a_notice_that_nobody_took_down_holds_jobs_up_for_minutes_only(scene: Scene) -> None:
     job = scene.run()
+    other = scene.upload()
     put_up_notice(scene, job)
+    with pytest.raises(TransientError, match="being deleted"):
+        scene.send(other)
     scene.clock.advance(timedelta(minutes=6).total_seconds())
-    assert scene.send(scene.upload()) == "hit"
-
-
-def test_a_removal_renews_a_notice_that_another_left_behind(scene: Scene) -> None:
-    job, other = scene.run(), scene.upload()
-    put_up_notice(scene, job)
-    scene.clock.advance(timedelta(minutes=6).total_seconds())
-    late = scene.upload()
     assert scene.send(other) == "hit"
 
-    refused: list[str] = []
 
-    def race() -> None:
-        with pytest.raises(TransientError, match="being deleted") as refusal:
-            scene.send(late)
-        refused.append(refusal.value.code)
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_removal_that_fails_takes_its_notice_down(*, after: bool) -> None:
+    for operation in itertools.count(1):
+        scene = Scene()
+        job = scene.run()
+        scene.faults.arm(operation, TransientError("the network is gone"), after=after)
+        try:
+            remove(scene, job)
+        except TransientError:
+            assert notices(scene, job) == []
+        else:
+            break
+        remove(scene, job)
+        assert scene.references(job) == scene.computed(job) == []
 
-    scene.faults.arm(8, race)
+
+def test_a_removal_takes_down_the_notices_of_those_that_died_long_ago(scene: Scene) -> None:
+    job, other = scene.run(), scene.run()
+    put_up_notice(scene, job)
+    scene.clock.advance(timedelta(minutes=4).total_seconds())
+    put_up_notice(scene, job)
+    scene.clock.advance(timedelta(minutes=2).total_seconds())
+    assert len(notices(scene, job)) == 2
+    remove(scene, job)
+    assert len(notices(scene, job)) == 1
+    scene.clock.advance(timedelta(minutes=6).total_seconds())
     remove(scene, other)
-    assert refused == ["temporarily_unavailable"]
+    assert scene.references(other) == []
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["of two jobs", "of one job"])
+def test_of_two_removals_at_once_neither_takes_what_a_third_job_makes_meanwhile(*, same: bool) -> None:
+    """Right before each line of the first, the second one ends and a job with the same photo comes, and is done.
+
+    One job is removed twice at once where a worker finds it deleted.
+    """
+    answers = set()
+    for operation in itertools.count(1):
+        scene = Scene()
+        jobs = [scene.run(), scene.run()]
+        late = scene.upload()
+        answered: list[str] = []
+
+        def race(scene: Scene = scene, second: Job = jobs[not same], answered: list[str] = answered) -> None:
+            remove(scene, second)
+            try:
+                answered.append(scene.send(scene.jobs[-1]))
+            except TransientError:
+                answered.append("refused")
+            else:
+                scene.work_off(scene.jobs[-1])
+
+        scene.faults.arm(operation, race)
+        remove(scene, jobs[0])
+        if not answered:
+            break
+        assert answered == ["refused"] or len(scene.computed(late)) == 3, scene.faults.operations
+        answers.update(answered)
+    assert answers == ({"hit", "refused"} if same else {"hit", "miss", "refused"})
 
 
 @pytest.mark.parametrize("records", [(), ("awaiting_upload",)])
@@ -171,5 +211,5 @@ def test_the_reference_of_a_deleted_job_does_not_count(scene: Scene) -> None:
 def test_the_jobs_of_a_photo_are_listed_oldest_first(scene: Scene) -> None:
     jobs = [scene.run() for _ in range(2)] + [scene.upload(recipes=[Recipe(format="webp")])]
     assert scene.send(jobs[2]) == "matte"
-    scene.store.put(BUCKETS.jobs, f"{reference_prefix(TENANT, scene.content(jobs[0]))}~removal", b"")
+    scene.store.put(BUCKETS.jobs, f"{reference_prefix(TENANT, scene.content(jobs[0]))}~removal/1", b"")
     assert scene.desk.references.jobs(TENANT, scene.content(jobs[0])) == [job.job_id for job in jobs]
