@@ -17,6 +17,7 @@ from events.envelope import decode
 from events.errors import InvalidMessageError
 from events.messages import DeliveryRequested, PubsubPush
 from events.validation import convert
+from jobs.refusals import Refusals
 from webhooks.attempts import dead_letter, next_attempt
 from webhooks.errors import ForbiddenTargetError, UnreachableError
 from webhooks.guarded import GuardedSender
@@ -56,6 +57,7 @@ class Deliver:
         links: Links,
         parking: Parking,
         policy: RetryPolicy,
+        refusals: Refusals,
     ) -> None:
         self._desk = desk
         self._subscriptions = subscriptions
@@ -63,6 +65,7 @@ class Deliver:
         self._links = links
         self._parking = parking
         self._policy = policy
+        self._refusals = refusals
 
     def __call__(self, event: CloudEvent) -> None:
         try:
@@ -70,7 +73,8 @@ class Deliver:
             wanted = decode(push.message.data, push.message.attributes, DeliveryRequested)
         except InvalidMessageError as error:
             _LOG.error("delivery_event_invalid", extra={"event_id": event["id"], "fields": error.fields})
-            raise
+            self._refusals.refuse(event, error)
+            return
         receiver = self._subscriptions.find(wanted.data.notice.result.tenant, wanted.data.receiver)
         if receiver is None:
             _LOG.info("delivery_unwanted", extra=_fields(wanted))
@@ -168,4 +172,5 @@ def build(parts: Parts) -> Callable[[CloudEvent], None]:
         Links(desk.store, parts.signer, desk.clock, settings.lives),
         Parking(desk.store, desk.buckets.jobs),
         settings.retries,
+        Refusals(parts.publisher, by="deliver"),
     )

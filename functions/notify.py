@@ -11,6 +11,7 @@ from events.envelope import decode_result
 from events.errors import InvalidMessageError
 from events.messages import PubsubPush
 from events.validation import convert
+from jobs.refusals import Refusals
 from webhooks.attempts import first_attempt
 from webhooks.links import Links
 
@@ -34,10 +35,11 @@ _LOG: Final = logging.getLogger(__name__)
 class Notify:
     """May be interrupted and repeated: a receiver's message has the same id every time."""
 
-    def __init__(self, desk: JobDesk, subscriptions: Subscriptions, links: Links) -> None:
+    def __init__(self, desk: JobDesk, subscriptions: Subscriptions, links: Links, refusals: Refusals) -> None:
         self._desk = desk
         self._subscriptions = subscriptions
         self._links = links
+        self._refusals = refusals
 
     def __call__(self, event: CloudEvent) -> None:
         try:
@@ -45,7 +47,8 @@ class Notify:
             result = decode_result(push.message.data, push.message.attributes)
         except InvalidMessageError as error:
             _LOG.error("result_event_invalid", extra={"event_id": event["id"], "fields": error.fields})
-            raise
+            self._refusals.refuse(event, error)
+            return
         with self._desk.tracer.span(
             "notify",
             parent=result.traceparent,
@@ -81,4 +84,4 @@ def build(parts: Parts) -> Callable[[CloudEvent], None]:
     """The Cloud Function."""
     settings = parts.webhooks
     links = Links(parts.desk.store, parts.signer, parts.desk.clock, settings.lives)
-    return Notify(parts.desk, settings.subscriptions, links)
+    return Notify(parts.desk, settings.subscriptions, links, Refusals(parts.publisher, by="notify"))

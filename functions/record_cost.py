@@ -6,12 +6,11 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
 from events.envelope import decode
-from events.errors import CutoutError, InvalidMessageError, PermanentError
+from events.errors import CutoutError, PermanentError
 from events.messages import CostRecorded, PubsubPush
 from events.validation import convert
+from jobs.refusals import Refusals
 from jobs.telemetry import UNTRACED
 from warehouse.group_commit import GroupCommit
 from warehouse.recorder import Recorder
@@ -28,13 +27,9 @@ if TYPE_CHECKING:
     from jobs.ports import Publisher, Tracer
     from warehouse.ports import Row
 
-__all__ = ["DEAD_LETTERS", "RecordCost", "build"]
-
-DEAD_LETTERS: Final = "dead-letters"
+__all__ = ["RecordCost", "build"]
 
 _LOG: Final = logging.getLogger(__name__)
-_MOST_REASON_BYTES: Final = 1024
-"""Pub/Sub's limit for the value of an attribute."""
 
 
 class RecordCost:
@@ -42,20 +37,18 @@ class RecordCost:
 
     def __init__(self, recorder: Recorder, publisher: Publisher, *, most: int, tracer: Tracer = UNTRACED) -> None:
         self._rows: GroupCommit[Row, CutoutError | None] = GroupCommit(recorder.record, most=most)
-        self._publisher = publisher
+        self._refusals = Refusals(publisher, by="record-cost")
         self._tracer = tracer
 
     def __call__(self, event: CloudEvent) -> None:
         """Raises `TransientError` while the table can't be written: the event has to come again."""
         try:
             push: PubsubPush = convert(event.data, PubsubPush)
-        except InvalidMessageError as error:
-            self._give_up(error, data=_as_bytes(event.data), attributes={"ce-id": event["id"]})
-            return
-        try:
             self._record(decode(push.message.data, push.message.attributes, CostRecorded))
         except PermanentError as error:
-            self._give_up(error, data=push.message.data, attributes=push.message.attributes)
+            fields = {"event_id": event["id"], "code": error.code, "reason": error.message}
+            _LOG.error("cost_event_refused", extra=fields)
+            self._refusals.refuse(event, error)
 
     def _record(self, event: Event[CostRecorded]) -> None:
         cost = event.data
@@ -70,17 +63,6 @@ class RecordCost:
             problem = self._rows.submit(cost_row(event))
             if problem is not None:
                 raise problem
-
-    def _give_up(self, error: PermanentError, *, data: bytes, attributes: dict[str, str]) -> None:
-        """An event that can never be a row is kept as it came, with the reason beside it."""
-        _LOG.error("cost_event_refused", extra={"code": error.code, "reason": error.message, "attributes": attributes})
-        reason = error.message.encode()[:_MOST_REASON_BYTES].decode(errors="ignore")
-        self._publisher.publish(DEAD_LETTERS, data, attributes | {"reason": reason})
-
-
-def _as_bytes(data: object) -> bytes:
-    """functions-framework hands over bytes where a body was no JSON."""
-    return data if isinstance(data, bytes) else msgspec.json.encode(data)
 
 
 def build(parts: Parts) -> Callable[[CloudEvent], None]:

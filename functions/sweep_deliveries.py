@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final
 import flask
 import msgspec
 
-from events.errors import TransientError
-from webhooks.parking import Parking
+from events.errors import CutoutError, TransientError
+from jobs.refusals import Refusals
+from webhooks.parking import Parking, UnreadableRecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,13 +31,14 @@ _MOST: Final = 4000
 class SweepDeliveries:
     """Publishes before it removes, so that dying in between only repeats an attempt, under the same id."""
 
-    def __init__(self, desk: JobDesk, parking: Parking, *, parallel: int = _PARALLEL) -> None:
+    def __init__(self, desk: JobDesk, parking: Parking, refusals: Refusals, *, parallel: int = _PARALLEL) -> None:
         self._desk = desk
         self._parking = parking
+        self._refusals = refusals
         self._parallel = parallel
 
     def __call__(self) -> int:
-        """How many attempts were published. Raises `TransientError` if some could not be; the next sweep has them."""
+        """How many attempts were dealt with. Raises `TransientError` if some could not be; the next sweep has them."""
         entries = self._parking.entries(self._desk.clock())
         with ThreadPoolExecutor(self._parallel) as pool:
             swept = list(pool.map(self._swept, entries[:_MOST]))
@@ -49,19 +51,28 @@ class SweepDeliveries:
     def _swept(self, entry: str) -> bool:
         """One that fails does not keep the others."""
         try:
-            message = self._parking.message(entry)
-            if message is not None:
-                self._desk.settlement.publish([message])
+            self._publish(entry)
             self._parking.remove(entry)
-        except TransientError as error:
+        except CutoutError as error:
             _LOG.warning("sweep_failed", extra={"entry": entry, "error": error.message})
             return False
         return True
 
+    def _publish(self, entry: str) -> None:
+        try:
+            message = self._parking.message(entry)
+        except UnreadableRecordError as error:
+            _LOG.error("parked_delivery_invalid", extra={"entry": entry, "reason": error.message})
+            self._refusals.give_up(error.record, {"ce-id": error.event_id}, error)
+            return
+        if message is not None:
+            self._desk.settlement.publish([message])
+
 
 def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
     """The Cloud Function, for a scheduler's POST."""
-    sweep = SweepDeliveries(parts.desk, Parking(parts.desk.store, parts.settings.buckets.jobs))
+    refusals = Refusals(parts.publisher, by="sweep-deliveries")
+    sweep = SweepDeliveries(parts.desk, Parking(parts.desk.store, parts.settings.buckets.jobs), refusals)
 
     def function(_request: flask.Request) -> flask.Response:
         body = msgspec.json.encode({"published": sweep()})

@@ -6,13 +6,14 @@ whatever makes it twice makes the same one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from events.envelope import Event
 from events.ids import event_id
 from events.messages import DeliveryRequested
+from jobs.refusals import DEAD_LETTERS, labels
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from events.envelope import Outgoing
     from events.messages import CompletedNotice, FailedNotice, ResultCompleted, ResultFailed
 
-__all__ = ["DEAD_LETTERS", "dead_letter", "first_attempt", "next_attempt"]
-
-DEAD_LETTERS: Final = "dead-letters"
+__all__ = ["dead_letter", "first_attempt", "next_attempt"]
 
 
 def first_attempt(
@@ -64,12 +63,13 @@ def next_attempt(failed: Event[DeliveryRequested], *, now: datetime) -> Event[De
 def dead_letter(failed: Event[DeliveryRequested], reason: str) -> Outgoing:
     """The first attempt once more, for the topic of dead letters: who sends it again to its own topic starts anew.
 
-    The attribute `reason` says why it was given up.
+    Two further attributes say who gave it up and why.
     """
     delivery = msgspec.structs.replace(failed.data, attempt=1, first_attempt_at=None)
     anew = msgspec.structs.replace(failed, id=_attempt_id(delivery.delivery_id, 1), data=delivery)
     message = anew.outgoing("deliveries")
-    return msgspec.structs.replace(message, topic=DEAD_LETTERS, attributes=message.attributes | {"reason": reason})
+    attributes = message.attributes | labels("deliver", reason)
+    return msgspec.structs.replace(message, topic=DEAD_LETTERS, attributes=attributes)
 
 
 def _attempt_id(delivery_id: str, attempt: int) -> str:

@@ -14,16 +14,26 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from events.envelope import Outgoing
+from events.errors import InvalidMessageError, PermanentError
 from events.messages import Time
 from events.validation import decode_json
 
 if TYPE_CHECKING:
     from jobs.ports import ObjectStore
 
-__all__ = ["Parking"]
+__all__ = ["Parking", "UnreadableRecordError"]
 
 _ENTRIES: Final = "~deliveries/due/"
 _RECORDS: Final = "~deliveries/attempts/"
+
+
+class UnreadableRecordError(PermanentError, ValueError):
+    """A record that holds no message: of another version, or somebody else's. `record` is what it holds."""
+
+    def __init__(self, message: str, event_id: str, record: bytes) -> None:
+        super().__init__(message)
+        self.event_id = event_id
+        self.record = record
 
 
 class _Parked(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,12 +66,23 @@ class Parking:
         return [stat.name for stat in stats]
 
     def message(self, entry: str) -> Outgoing | None:
-        """None where it was taken away after it had been published."""
-        stored = self._store.read(self._bucket, _record(_event_id(entry)))
-        return None if stored is None else decode_json(stored.data, _Parked).message
+        """None where it was taken away after it had been published.
+
+        Raises `UnreadableRecordError` where the record is no message.
+        """
+        event_id = _event_id(entry)
+        stored = self._store.read(self._bucket, _record(event_id))
+        if stored is None:
+            return None
+        try:
+            return decode_json(stored.data, _Parked).message
+        except InvalidMessageError as error:
+            raise UnreadableRecordError(
+                f"a parked delivery that can't be read: {error}", event_id, stored.data
+            ) from error
 
     def remove(self, entry: str) -> None:
-        """Only after its message was published."""
+        """Only after its message was published, or what is there instead was given up."""
         self._store.delete(self._bucket, _record(_event_id(entry)))
         self._store.delete(self._bucket, entry)
 

@@ -90,7 +90,10 @@ def test_a_row_that_is_refused_for_good_is_a_dead_letter(world: World) -> None:
     world.deliver()
     letter = world.dead_letter()
     assert letter.data == MESSAGE.data
-    assert letter.attributes == MESSAGE.attributes | {"reason": "the table refused the row: invalid occurred_at"}
+    assert letter.attributes == MESSAGE.attributes | {
+        "reason": "the table refused the row: invalid occurred_at",
+        "refused-by": "record-cost",
+    }
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from events.envelope import decode
-from events.errors import InvalidMessageError, NoForegroundError
+from events.errors import NoForegroundError
 from events.messages import DeliveryRequested
 from events.trace import trace_id
 from tests.unit.examples import TENANT
@@ -249,8 +249,12 @@ def test_a_log_line_tells_of_an_attempt_but_never_the_url_or_a_secret(
     assert "storage.test" not in told
 
 
-def test_a_message_that_is_no_delivery_is_not_acknowledged() -> None:
+def test_a_message_that_is_no_delivery_is_a_dead_letter_and_acknowledged() -> None:
     world = World()
     _, told = world.completed()
-    with pytest.raises(InvalidMessageError):
-        world.deliver()(pushed(told))
+    world.deliver()(pushed(told))
+    [letter] = world.scene.publisher.on("dead-letters")
+    assert letter.data == told.data
+    assert letter.attributes["reason"].startswith("$.ce-type: expected cutout.delivery.requested.v1")
+    assert letter.attributes["refused-by"] == "deliver"
+    assert (world.sender.posts, world.parked()) == ([], [])

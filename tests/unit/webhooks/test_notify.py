@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from events.errors import InvalidMessageError, NoForegroundError
+from events.errors import NoForegroundError, TransientError
 from events.messages import CompletedNotice, FailedNotice
 from events.trace import trace_id
 from tests.unit.examples import TENANT, TRACEPARENT
@@ -76,9 +76,22 @@ def test_another_job_has_other_ids() -> None:
     assert len({event.data.delivery_id for event in world.deliveries()}) == 2
 
 
-def test_a_message_that_is_no_result_is_not_acknowledged() -> None:
+def test_a_message_that_is_no_result_is_a_dead_letter_and_acknowledged() -> None:
     world = World()
     world.scene.queued()
     [message] = world.scene.publisher.on("jobs")
-    with pytest.raises(InvalidMessageError):
+    world.notify()(pushed(message))
+    [letter] = world.scene.publisher.on("dead-letters")
+    assert letter.data == message.data
+    reason = letter.attributes.pop("reason")
+    assert reason.startswith("$.ce-type: expected cutout.result")
+    assert letter.attributes == message.attributes | {"refused-by": "notify"}
+
+
+def test_a_dead_letter_that_can_not_be_sent_keeps_the_message() -> None:
+    world = World()
+    world.scene.queued()
+    [message] = world.scene.publisher.on("jobs")
+    world.scene.faults.arm(1, TransientError("Pub/Sub is away"))
+    with pytest.raises(TransientError, match="away"):
         world.notify()(pushed(message))

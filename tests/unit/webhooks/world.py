@@ -18,6 +18,7 @@ from functions.deliver import Deliver
 from functions.notify import Notify
 from functions.sweep_deliveries import SweepDeliveries
 from jobs.outcome import JobRun, failed
+from jobs.refusals import Refusals
 from tests.fakes import Crash
 from tests.unit.examples import TENANT, TRACEPARENT
 from tests.unit.scene import BUCKETS, Scene
@@ -91,14 +92,18 @@ class World:
         return Links(self.scene.store, self.scene.signer, self.scene.clock, self.lives)
 
     def notify(self) -> Notify:
-        return Notify(self.scene.desk, self.subscriptions, self.links)
+        return Notify(self.scene.desk, self.subscriptions, self.links, self.refusals("notify"))
 
     def deliver(self) -> Deliver:
         sender = GuardedSender(self.sender, self.breakers)
-        return Deliver(self.scene.desk, self.subscriptions, sender, self.links, self.parking, self._policy)
+        refusals = self.refusals("deliver")
+        return Deliver(self.scene.desk, self.subscriptions, sender, self.links, self.parking, self._policy, refusals)
 
     def sweep(self) -> int:
-        return SweepDeliveries(self.scene.desk, self.parking, parallel=1)()
+        return SweepDeliveries(self.scene.desk, self.parking, self.refusals("sweep-deliveries"), parallel=1)()
+
+    def refusals(self, by: str) -> Refusals:
+        return Refusals(self.scene.publisher, by=by)
 
     def completed(self) -> tuple[Job, Outgoing]:
         """A job with two results, and the message that says so."""
