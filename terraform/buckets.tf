@@ -51,6 +51,7 @@ resource "google_storage_bucket" "this" {
   storage_class               = "STANDARD"
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
+  force_destroy               = !var.deletion_protection
 
   soft_delete_policy {
     retention_duration_seconds = try(each.value.kept, false) ? 604800 : 0
@@ -114,6 +115,7 @@ resource "google_storage_bucket" "source" {
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
+  force_destroy               = !var.deletion_protection
 
   versioning {
     enabled = true

@@ -4,8 +4,8 @@
 # roles of the project's own, start builds. That is enough to take over both projects, so whoever's commit is built here
 # could. What bounds it: a trigger builds one branch of one repository, and each build waits for an approval. That comes
 # first, before the tests and before staging, so it is a look at the commit and not at what staging made of it. That the
-# account is not owner, and of roles in the project grants only those that the functions and the worker have, keeps
-# mistakes small, and nobody out who means it. Rights on the billing account (the budget) are a person's to give.
+# account is not owner, and of roles in the project grants only those that the module gives there, keeps mistakes small,
+# and nobody out who means it. Rights on the billing account (the budget) are a person's to give.
 
 variable "delivery" {
   description = <<-EOT
@@ -64,7 +64,8 @@ locals {
 
   # What it may grant in the project: what the module grants there.
   granted_roles = sort(distinct(concat(
-    ["roles/eventarc.eventReceiver", "roles/logging.logWriter", "roles/pubsub.publisher", "roles/storage.objectViewer"],
+    ["roles/eventarc.eventReceiver", "roles/eventarc.serviceAgent", "roles/logging.logWriter"],
+    ["roles/pubsub.publisher", "roles/storage.objectViewer"],
     ["roles/telemetry.metricsWriter", "roles/telemetry.tracesWriter"],
     flatten([for function in local.function_specs : function.roles]),
   )))
@@ -97,7 +98,7 @@ resource "google_project_iam_member" "delivery_grants" {
 
   condition {
     title       = "the module's own grants"
-    description = "Only the roles that functions and worker have in the project"
+    description = "Only the roles that functions, worker and Google's own accounts are given in the project"
     expression  = "api.getAttribute('iam.googleapis.com/modifiedGrantsByRole', []).hasOnly([${join(", ", [for role in local.granted_roles : "'${role}'"])}])"
   }
 }
@@ -107,7 +108,8 @@ resource "google_project_iam_member" "delivery_grants" {
 resource "google_secret_manager_secret" "smoke_key" {
   for_each = local.deliverers
 
-  secret_id = "smoke-key"
+  secret_id           = "smoke-key"
+  deletion_protection = var.deletion_protection
 
   replication {
     user_managed {

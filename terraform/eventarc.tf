@@ -8,6 +8,16 @@ resource "google_project_iam_member" "storage_events" {
   member  = data.google_storage_project_service_account.this.member
 }
 
+# Eventarc makes the subscription behind the trigger as this account, which has no rights if it was made on request:
+# https://cloud.google.com/iam/docs/create-service-agents.
+resource "google_project_iam_member" "eventarc" {
+  project = var.project
+  role    = "roles/eventarc.serviceAgent"
+  member  = local.agents.eventarc
+
+  depends_on = [google_project_service.this]
+}
+
 resource "google_project_iam_member" "event_receiver" {
   project = var.project
   role    = "roles/eventarc.eventReceiver"
@@ -39,7 +49,9 @@ resource "google_eventarc_trigger" "uploads" {
   depends_on = [
     google_cloud_run_v2_service_iam_member.events,
     google_project_iam_member.event_receiver,
+    google_project_iam_member.eventarc,
     google_project_iam_member.storage_events,
+    google_service_account_iam_member.pushes,
   ]
 }
 

@@ -7,6 +7,7 @@ resource "google_bigquery_dataset" "requests" {
   description                     = "Request logs of the load balancer and of Cloud Run"
   location                        = var.region
   default_partition_expiration_ms = 30 * 24 * 3600 * 1000
+  delete_contents_on_destroy      = !var.deletion_protection # the sink's tables, which Terraform does not know
 
   depends_on = [google_project_service.this]
 }

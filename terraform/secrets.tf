@@ -13,19 +13,18 @@ resource "google_secret_manager_secret" "this" {
 
   secret_id = each.key
 
+  # Where the rest is, whatever regions have a worker: a secret that is kept elsewhere is another secret, and empty.
   replication {
     user_managed {
-      dynamic "replicas" {
-        for_each = local.worker_regions
-        content {
-          location = replicas.key
-        }
+      replicas {
+        location = var.region
       }
     }
   }
 
-  # A version that is destroyed by mistake can be brought back for a week.
+  # A version that is destroyed by mistake can be brought back for a week. A secret that is deleted takes all with it.
   version_destroy_ttl = "604800s"
+  deletion_protection = var.deletion_protection
 
   depends_on = [google_project_service.this]
 }

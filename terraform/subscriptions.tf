@@ -30,6 +30,21 @@ resource "google_service_account" "events" {
   display_name = "Pushes of Pub/Sub and Eventarc to the functions"
 }
 
+# Pub/Sub makes these tokens itself. Its account gets no rights either if it was made on request, and needs them on
+# nothing but these two.
+resource "google_service_account_iam_member" "pushes" {
+  for_each = {
+    events = google_service_account.events.name
+    worker = google_service_account.push.name
+  }
+
+  service_account_id = each.value
+  role               = "roles/iam.serviceAccountTokenCreator"
+  member             = local.agents.pubsub
+
+  depends_on = [google_project_service.this]
+}
+
 # A function gets the message as Pub/Sub wraps it, and functions-framework makes the CloudEvent of it that Eventarc would
 # send. A trigger of Eventarc's has a subscription that Terraform can't configure: neither dead letters nor attempts.
 resource "google_pubsub_subscription" "this" {
@@ -67,7 +82,11 @@ resource "google_pubsub_subscription" "this" {
     }
   }
 
-  depends_on = [google_cloud_run_v2_service_iam_member.push, google_cloud_run_v2_service_iam_member.events]
+  depends_on = [
+    google_cloud_run_v2_service_iam_member.events,
+    google_cloud_run_v2_service_iam_member.push,
+    google_service_account_iam_member.pushes,
+  ]
 }
 
 # Pub/Sub itself moves a message that was given up: it publishes it there, and acknowledges it here.

@@ -145,7 +145,7 @@ variable "retention_days" {
 }
 
 variable "deletion_protection" {
-  description = "Whether Terraform refuses to delete the worker and the cost table."
+  description = "Whether Terraform refuses to delete the worker, the cost table and the secrets, and buckets and data sets that are not empty."
   type        = bool
   default     = true
 }

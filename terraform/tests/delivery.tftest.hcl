@@ -89,7 +89,7 @@ run "the_account_that_delivers_grants_itself_nothing_by_mistake" {
 
   assert {
     condition = length(setsubtract(
-      [for grant in concat(values(google_project_iam_member.function), values(google_project_iam_member.worker), values(google_project_iam_member.build), [google_project_iam_member.storage_events, google_project_iam_member.event_receiver]) : grant.role],
+      [for grant in concat(values(google_project_iam_member.function), values(google_project_iam_member.worker), values(google_project_iam_member.build), [google_project_iam_member.storage_events, google_project_iam_member.event_receiver, google_project_iam_member.eventarc]) : grant.role],
       local.granted_roles,
     )) == 0
     error_message = "The module grants a role that the account may not grant."

@@ -156,7 +156,7 @@ run "rights_are_what_they_are_called" {
 
   assert {
     condition = alltrue([
-      for grant in concat(values(google_project_iam_member.function), values(google_project_iam_member.build), [google_project_iam_member.storage_events, google_project_iam_member.event_receiver]) :
+      for grant in concat(values(google_project_iam_member.function), values(google_project_iam_member.build), [google_project_iam_member.storage_events, google_project_iam_member.event_receiver, google_project_iam_member.eventarc]) :
       !contains(["roles/owner", "roles/editor", "roles/viewer", "roles/iam.serviceAccountUser", "roles/iam.serviceAccountTokenCreator", "roles/run.admin", "roles/storage.admin"], grant.role)
     ])
     error_message = "A role in the whole project is too large."

@@ -91,6 +91,23 @@ run "pushes_say_who_they_are" {
   }
 }
 
+run "googles_own_accounts_may_do_what_they_do_for_us" {
+  command = plan
+
+  assert {
+    condition = { for grant in google_service_account_iam_member.pushes : grant.service_account_id => "${grant.role} ${grant.member}" } == {
+      for account in [google_service_account.events, google_service_account.push] : account.name =>
+      "roles/iam.serviceAccountTokenCreator serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
+    }
+    error_message = "Pub/Sub makes tokens for the accounts of the pushes, and for no others."
+  }
+
+  assert {
+    condition     = "${google_project_iam_member.eventarc.role} ${google_project_iam_member.eventarc.member}" == "roles/eventarc.serviceAgent serviceAccount:service-123456789012@gcp-sa-eventarc.iam.gserviceaccount.com"
+    error_message = "Eventarc's account can't make the subscription of the trigger."
+  }
+}
+
 run "schemas_refuse_what_nobody_can_read" {
   command = plan
 

@@ -71,3 +71,60 @@ run "uploads_may_be_kept_for_longer_but_never_longer_than_the_records_of_their_j
 
   expect_failures = [var.retention_days]
 }
+
+run "secrets_stay_where_they_are_with_one_region" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for secret in google_secret_manager_secret.this : secret.replication[0].user_managed[0].replicas[*].location == tolist(["us-central1"])])
+    error_message = "A secret is kept in the first region."
+  }
+}
+
+run "secrets_stay_where_they_are_with_two_regions" {
+  command = plan
+
+  variables {
+    second_region = "europe-west4"
+    active_region = "europe-west4"
+  }
+
+  assert {
+    condition     = alltrue([for secret in google_secret_manager_secret.this : secret.replication[0].user_managed[0].replicas[*].location == tolist(["us-central1"])])
+    error_message = "Another replication is another secret, without a value: a second region must not replace any."
+  }
+}
+
+run "nothing_that_is_needed_is_deleted_by_mistake" {
+  command = plan
+
+  variables {
+    delivery = { staging = "cutout-staging" }
+  }
+
+  assert {
+    condition = (
+      alltrue([for secret in concat(values(google_secret_manager_secret.this), values(google_secret_manager_secret.smoke_key)) : secret.deletion_protection])
+      && alltrue([for bucket in concat(values(google_storage_bucket.this), [google_storage_bucket.source]) : !bucket.force_destroy])
+      && !google_bigquery_dataset.requests.delete_contents_on_destroy
+    )
+    error_message = "A secret, or a bucket or data set with something in it, could be deleted."
+  }
+}
+
+run "staging_can_be_destroyed_as_a_whole" {
+  command = plan
+
+  variables {
+    deletion_protection = false
+  }
+
+  assert {
+    condition = (
+      alltrue([for secret in google_secret_manager_secret.this : !secret.deletion_protection])
+      && alltrue([for bucket in concat(values(google_storage_bucket.this), [google_storage_bucket.source]) : bucket.force_destroy])
+      && google_bigquery_dataset.requests.delete_contents_on_destroy
+    )
+    error_message = "What holds something would stay, and keep the rest from being destroyed."
+  }
+}
