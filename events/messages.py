@@ -128,7 +128,10 @@ class ResultCompleted(Message, frozen=True, kw_only=True, forbid_unknown_fields=
     job_id: JobId
     tenant: Tenant
     model: Model
-    results: Annotated[tuple[Result, ...], msgspec.Meta(min_length=1, max_length=MAX_RECIPES)]
+    results: Annotated[
+        tuple[Result, ...],
+        msgspec.Meta(min_length=1, max_length=MAX_RECIPES, description="one a recipe, in the order asked for"),
+    ]
     confidence: Annotated[Share, msgspec.Meta(description="how decided the matte is, not how right")]
     lane: Annotated[Lane | None, msgspec.Meta(description="null when nothing had to be computed")]
     cold_start: bool

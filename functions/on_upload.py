@@ -40,7 +40,7 @@ def recipes_of(metadata: dict[str, str]) -> tuple[Any, ...]:
     if "recipes" not in metadata:
         raise InvalidMessageError({"$.metadata.recipes": "required, but missing"})
     recipes: Recipes = decode_json(metadata["recipes"], Recipes)
-    return tuple(dict.fromkeys(recipes))
+    return recipes
 
 
 class OnUpload:

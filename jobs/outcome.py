@@ -69,10 +69,15 @@ def completed(
     requested_at: datetime,
     spent: Spent,
 ) -> Outcome:
-    """The completed event, and one cost record for each recipe: together they cost what the run cost."""
+    """The completed event, and one cost record for each recipe: together they cost what the run cost.
+
+    A recipe that was asked for twice has two results, which are one object, and one cost.
+    """
     latency = max(0.0, (at - requested_at).total_seconds())
+    distinct = {result.recipe: result for result in results}
     costs = [
-        _cost(run, spent, at=at, model=model, result=result, parts=len(results), latency=latency) for result in results
+        _cost(run, spent, at=at, model=model, result=result, parts=len(distinct), latency=latency)
+        for result in distinct.values()
     ]
     total = sum((cost.usd for cost in costs), Decimal(0))
     event = ResultCompleted(

@@ -123,6 +123,7 @@ class _Attempt:
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:
+        """What is to be made: a recipe that was asked for twice once."""
         return tuple(dict.fromkeys(self.job.recipes))
 
 
@@ -223,10 +224,11 @@ class Processor:
         with work.watch.stage("lookup"):
             found = look_up(self._desk.store, self._desk.buckets, work.content, work.recipes)
         results = self._all_stored(work, found) or self._make(work, found)
+        made = {result.recipe: result for result in results.results}
         return completed(
             work.run,
             at=self._desk.clock(),
-            results=results.results,
+            results=tuple(made[recipe] for recipe in work.job.recipes),
             model=work.content.model,
             lane=work.job.lane,
             confidence=results.confidence,

@@ -13,7 +13,6 @@ from PIL import Image
 
 from events.errors import TransientError
 from events.messages import ResultFailed
-from events.recipe import Recipe
 from events.trace import trace_id
 from functions.on_upload import OnUpload
 from imaging.limits import DEFAULT_LIMITS, Limits
@@ -220,12 +219,6 @@ def test_an_upload_that_is_gone_ends_as_a_failure(scene: Scene, changes: dict[st
 def test_recipes_that_were_not_bound_by_us_end_as_a_failure(scene: Scene, metadata: dict[str, str]) -> None:
     arrive(scene, scene.upload(), metadata=metadata)
     assert failure(scene).code == "invalid_message"
-
-
-def test_recipes_asked_for_twice_are_sent_once(scene: Scene) -> None:
-    job = scene.upload(recipes=[Recipe(), Recipe()])
-    arrive(scene, job)
-    assert scene.message(job).data.recipes == (Recipe(),)
 
 
 def test_an_object_that_no_job_waits_for_is_left_alone(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

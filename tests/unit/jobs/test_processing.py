@@ -131,11 +131,19 @@ def test_a_job_tells_apart_the_results_it_found_from_those_it_made(scene: Scene)
     assert [result.cache for result in scene.completed(job).results] == ["hit", "matte"]
 
 
-def test_a_recipe_asked_for_twice_is_made_once(scene: Scene) -> None:
-    job, message = scene.queued()
-    twice = msgspec.structs.replace(message.data, recipes=RECIPES + RECIPES[:1])
-    scene.processor().process(msgspec.structs.replace(message, data=twice))
-    assert [result.recipe for result in scene.completed(job).results] == list(RECIPES)
+def test_a_recipe_asked_for_twice_is_made_once_and_told_twice(scene: Scene) -> None:
+    job, message = scene.queued(recipes=RECIPES + RECIPES[:1])
+    scene.processor().process(message)
+    assert [result.recipe for result in scene.completed(job).results] == [*RECIPES, RECIPES[0]]
+    assert len(scene.store.names(BUCKETS.results)) == len(scene.costs(job)) == 2
+
+
+def test_a_recipe_asked_for_twice_is_told_twice_where_another_job_made_it_meanwhile(scene: Scene) -> None:
+    job, message = scene.queued(recipes=RECIPES[:1] * 2 + RECIPES)
+    scene.run()
+    scene.processor().process(message)
+    assert [result.recipe for result in scene.completed(job).results] == [*RECIPES[:1] * 2, *RECIPES]
+    assert {result.cache for result in scene.completed(job).results} == {"hit"}
 
 
 def test_a_duplicate_tells_the_same_again_without_work(scene: Scene) -> None:
