@@ -134,6 +134,7 @@ class Precompute:
         try:
             self._desk.references.add(photo.content.tenant, photo.content.content_id, job_id)
         except TransientError as error:
+            self._desk.references.release(photo.content.tenant, photo.content.content_id, job_id)
             _LOG.info("precompute_skipped", extra={"job_id": job_id, "reason": error.message})
             return False
         self._desk.settlement.publish([decode_json(self._ledger.data(line), Outgoing)])

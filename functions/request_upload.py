@@ -109,14 +109,13 @@ class RequestUpload:
             traceparent=span.traceparent,
         )
         span.set(job_id=run.job_id, tenant=run.tenant)
-        recipes = tuple(dict.fromkeys(wanted.recipes))
         if wanted.sha256 is not None:
-            cached = self._from_cache(run, wanted.sha256, recipes, now)
+            cached = self._from_cache(run, wanted.sha256, wanted.recipes, now)
             if cached is not None:
                 span.set(outcome="completed", cache="hit")
                 return cached
         span.set(outcome="awaiting_upload")
-        return self._signed_put(tenant, run, wanted.content_type, recipes, now)
+        return self._signed_put(tenant, run, wanted.content_type, wanted.recipes, now)
 
     def _signed_put(
         self, tenant: Tenant, run: JobRun, content_type: str, recipes: tuple[Recipe, ...], now: datetime
@@ -140,19 +139,20 @@ class RequestUpload:
         content = self._dispatch.content(run.tenant, sha256)
         if self._dispatch.look_up(run, content, recipes)[0] != "hit":
             return None
-        self._desk.references.add(run.tenant, content.content_id, run.job_id)
-        found = look_up(self._desk.store, self._desk.buckets, content, recipes)
-        if cache_answer(found, recipes) != "hit":
-            self._desk.references.release(run.tenant, content.content_id, run.job_id)
-            return None
-        token = open_job(self._desk.records, tenant=run.tenant, job_id=run.job_id, now=now)
-        order = Order(upload=None, sha256=sha256, recipes=recipes, requested_at=now)
-        with self._meter.measure() as spent:
-            outcome = self._dispatch.answer_hit(run, order, content, found, spent=spent, timings={})
-        completed = told_result(outcome)
-        if not isinstance(completed, ResultCompleted):
-            raise TypeError("a hit was recorded as a failure")
-        view = done_view(completed, self._signer, now=now)
+        with self._desk.removal.upon_failure(run.tenant, run.job_id, content.content_id):
+            self._desk.references.add(run.tenant, content.content_id, run.job_id, held=False)
+            found = look_up(self._desk.store, self._desk.buckets, content, recipes)
+            if cache_answer(found, recipes) != "hit":
+                self._desk.references.release(run.tenant, content.content_id, run.job_id)
+                return None
+            order = Order(upload=None, sha256=sha256, recipes=recipes, requested_at=now)
+            with self._meter.measure() as spent:
+                outcome = self._dispatch.answer_hit(run, order, content, found, spent=spent, timings={})
+            completed = told_result(outcome)
+            if not isinstance(completed, ResultCompleted):
+                raise TypeError("a hit was recorded as a failure")
+            view = done_view(completed, self._signer, now=now)
+            token = open_job(self._desk.records, tenant=run.tenant, job_id=run.job_id, now=now)
         return answer(self._head(run, token) | view, HTTPStatus.OK, {"X-Cache-Status": "hit"})
 
     def _head(self, run: JobRun, token: str) -> dict[str, object]:

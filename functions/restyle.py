@@ -90,16 +90,17 @@ class Restyle:
             traceparent=span.traceparent,
         )
         span.set(job_id=run.job_id, tenant=run.tenant)
-        token = open_job(
-            self._desk.records, tenant=tenant.name, job_id=run.job_id, now=now, source_job_id=source.job_id
-        )
-        order = Order(
-            upload=upload, sha256=queued.sha256, recipes=tuple(dict.fromkeys(wanted.recipes)), requested_at=now
-        )
-        with self._meter.measure() as spent:
-            cache, cost = self._dispatch.dispatch(run, order, spent=spent, timings={})
-        if cost is not None:
-            self._tell(run, cost)
+        order = Order(upload=upload, sha256=queued.sha256, recipes=wanted.recipes, requested_at=now)
+        content = self._dispatch.content(run.tenant, order.sha256)
+        self._dispatch.check(content, order)
+        with self._desk.removal.upon_failure(run.tenant, run.job_id, content.content_id):
+            with self._meter.measure() as spent:
+                cache, cost = self._dispatch.dispatch(run, order, spent=spent, timings={}, held=False)
+            if cost is not None:
+                self._tell(run, cost)
+            token = open_job(
+                self._desk.records, tenant=tenant.name, job_id=run.job_id, now=now, source_job_id=source.job_id
+            )
         span.set(outcome="accepted", cache=cache)
         status_url = f"{self._public_url}/jobs/{run.job_id}"
         view = {"job_id": run.job_id, "token": token, "status_url": status_url, "state": "queued"}

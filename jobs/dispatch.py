@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LANE_TOPICS", "Dispatch", "Dispatched", "Order", "job_message"]
 
+_NOT_KEPT: Final = "the photo is no longer kept, and not all of these results exist: upload it again"
+
 LANE_TOPICS: Final[dict[Lane, str]] = {"gpu": "jobs", "cpu": "renders"}
 
 
@@ -76,12 +78,28 @@ class Dispatch:
         measures.looked_up(run.source, cache, time.perf_counter() - started)
         return cache, found
 
+    def check(self, content: Content, order: Order) -> None:
+        """Raises `ConflictError` if the photo is needed, but gone. Writes nothing."""
+        if order.upload is None:
+            found = look_up(self._desk.store, self._desk.buckets, content, order.recipes)
+            if answer(found, order.recipes) != "hit":
+                raise ConflictError(_NOT_KEPT)
+
     def dispatch(
-        self, run: JobRun, order: Order, *, spent: Callable[[], Spent], timings: dict[str, float]
+        self,
+        run: JobRun,
+        order: Order,
+        *,
+        spent: Callable[[], Spent],
+        timings: dict[str, float],
+        held: bool = True,
     ) -> Dispatched:
-        """Raises `TransientError` while the photo is being deleted, `ConflictError` if it is needed, but gone."""
+        """`held` is as in `References.add`.
+
+        Raises `TransientError` while the photo is being deleted, `ConflictError` if it is needed, but gone.
+        """
         content = self.content(run.tenant, order.sha256)
-        self._desk.references.add(run.tenant, content.content_id, run.job_id)
+        self._desk.references.add(run.tenant, content.content_id, run.job_id, held=held)
         cache, found = self.look_up(run, content, order.recipes)
         if cache == "hit":
             self.answer_hit(run, order, content, found, spent=spent, timings=timings)
@@ -133,7 +151,7 @@ class Dispatch:
     ) -> Outgoing:
         """Ask for the work; the cost of that, which comes second so that no photo waits for it."""
         if order.upload is None:
-            raise ConflictError("the photo is no longer kept, and not all of these results exist: upload it again")
+            raise ConflictError(_NOT_KEPT)
         request = JobRequested(
             job_id=run.job_id,
             tenant=run.tenant,

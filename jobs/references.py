@@ -3,6 +3,9 @@
 A job first writes its reference and only then looks at the cache. A removal first puts up a notice, then counts the
 references: a job that comes too late to be counted sees the notice and comes back later. Every removal has a notice of
 its own, repeated ones too: nobody takes down that of another, which may be about to delete.
+
+A job that is made by the request it answers is `held` by nobody until its first record is there, which is written last:
+if the function is killed before, nobody ever has the token that could take the reference back.
 """
 
 from __future__ import annotations
@@ -26,8 +29,11 @@ if TYPE_CHECKING:
 __all__ = ["References"]
 
 _NOTICE: Final = "~removal"
+_HELD_BY_NOBODY: Final = {"held": "no"}
 _STALE: Final = timedelta(minutes=5)
 """A removal takes seconds: an older notice was left by one that died, and counts no more."""
+_ANSWERED: Final = timedelta(minutes=5)
+"""A function is stopped long before: a job that nobody holds by then nobody ever will."""
 _ABANDONED: Final = timedelta(days=2)
 """An upload's event is delivered for a day at most: a job that is still not queued then never will be."""
 
@@ -46,9 +52,14 @@ class References:
         self._buckets = buckets
         self._clock = clock
 
-    def add(self, tenant: str, content: str, job_id: str) -> None:
-        """Raises `TransientError` while that content is being removed."""
-        self._store.create(self._buckets.jobs, reference_name(tenant, content, job_id), b"", content_type="text/plain")
+    def add(self, tenant: str, content: str, job_id: str, *, held: bool = True) -> None:
+        """Raises `TransientError` while that content is being removed; the reference stands, for a job that comes back.
+
+        `held` is whether somebody has the job's token by now, or needs none.
+        """
+        metadata = {} if held else _HELD_BY_NOBODY
+        name = reference_name(tenant, content, job_id)
+        self._store.create(self._buckets.jobs, name, b"", content_type="text/plain", metadata=metadata)
         notices = self._store.list(self._buckets.jobs, f"{reference_prefix(tenant, content)}{_NOTICE}")
         if not all(map(self._is_stale, notices)):
             raise TransientError("this photo is being deleted at this moment; try again in a minute")
@@ -62,7 +73,7 @@ class References:
         with self._notice(tenant, content):
             self._store.delete(self._buckets.jobs, reference_name(tenant, content, job_id))
             listed = self._listed(tenant, content)
-            if not any(self._counts(tenant, other) for other in listed.references):
+            if not any(self._counts(tenant, *other) for other in listed.references.items()):
                 self._remove_computed(tenant, content)
                 for other in listed.references:
                     self._store.delete(self._buckets.jobs, reference_name(tenant, content, other))
@@ -80,12 +91,15 @@ class References:
                 references[name] = stat
         return _Listed(references, notices)
 
-    def _counts(self, tenant: str, job_id: str) -> bool:
-        """Not if the job was deleted, or died before it was queued: nobody would ever take its reference back."""
+    def _counts(self, tenant: str, job_id: str, reference: ObjectStat) -> bool:
+        """Not if the job was deleted, or died before it was queued or held: nobody would ever take it back."""
         records = self._records.state(tenant, job_id).records
+        age = self._clock() - job_time(job_id)
         if "deleted" in records:
             return False
-        return "queued" in records or self._clock() - job_time(job_id) < _ABANDONED
+        if reference.metadata.get("held") == "no" and "awaiting_upload" not in records:
+            return age < _ANSWERED
+        return "queued" in records or age < _ABANDONED
 
     def _remove_computed(self, tenant: str, content: str) -> None:
         for bucket in (self._buckets.results, self._buckets.mattes):

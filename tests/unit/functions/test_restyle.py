@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from events.errors import TransientError
 from tests.fakes import BlindMattes
 from tests.unit.examples import JOB_ID, MODEL, TENANT
 from tests.unit.functions.api import OTHER_KEY, OTHER_ORIGIN, PUBLIC_URL, Api, Reply
@@ -63,11 +64,6 @@ def test_where_the_matte_is_gone_the_worker_makes_it_again(api: Api, source: Job
     assert [message.data.lane for message in api.scene.messages("jobs")] == ["gpu", "gpu"]
 
 
-def test_recipes_asked_for_twice_are_made_once(api: Api, source: Job) -> None:
-    restyle(api, source, CROPPED * 3)
-    assert len(api.scene.messages("renders")[0].data.recipes) == 1
-
-
 def test_a_photo_that_was_answered_without_an_upload_is_restyled_from_another_jobs(api: Api, source: Job) -> None:
     hit = api.request_upload(
         {
@@ -113,9 +109,40 @@ def test_a_source_without_a_subject_fails_again_in_the_same_way(api: Api) -> Non
 
 def test_an_upload_that_is_no_longer_kept_is_a_conflict(api: Api, source: Job) -> None:
     api.scene.store.delete(BUCKETS.uploads, source.stat.name)
+    before = api.scene.store.names(BUCKETS.jobs)
     reply = restyle(api, source)
     assert (reply.status, reply.code) == (409, "conflict")
     assert "upload it again" in reply.json["error"]["message"]
+    assert api.scene.store.names(BUCKETS.jobs) == before
+
+
+def test_results_that_vanish_where_no_upload_is_kept_are_a_conflict_that_keeps_nothing(api: Api, source: Job) -> None:
+    api.scene.store.delete(BUCKETS.uploads, source.stat.name)
+    [reference] = api.scene.references(source)
+
+    def vanish() -> None:
+        for name in api.scene.store.names(BUCKETS.results):
+            api.scene.store.delete(BUCKETS.results, name)
+
+    calm = len(api.scene.faults.operations)
+    restyle(api, source)
+    api.scene.faults.arm(len(api.scene.faults.operations) - calm, vanish)
+    reply = restyle(api, source, RECIPES)
+    assert (reply.status, reply.code) == (409, "conflict")
+    assert api.scene.references(source) == [reference]
+
+
+def test_a_job_that_can_neither_go_on_nor_be_taken_back_is_told_to_the_operator(
+    api: Api, source: Job, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unreachable(bucket: str, name: str, *_: object, **__: object) -> bool:
+        raise TransientError(f"{bucket}/{name} can't be written")
+
+    monkeypatch.setattr(api.scene.store, "create", unreachable)
+    reply = restyle(api, source)
+    assert (reply.status, reply.code) == (503, "temporarily_unavailable")
+    assert "~references" in reply.json["error"]["message"]
+    assert "job_left_behind" in caplog.messages
 
 
 def test_an_upload_that_was_replaced_is_not_taken_for_the_photo(api: Api, source: Job) -> None:

@@ -6,25 +6,33 @@ delivers again until nobody complains, and looks at what is there in the end.
 
 from __future__ import annotations
 
+import itertools
+from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
 import pytest
 
 from events.errors import TransientError
+from events.recipe import Recipe
 from tests.fakes import BlindMattes, Crash, InstantMattes
 from tests.unit.examples import MODEL
+from tests.unit.functions.api import Api
 from tests.unit.scene import BUCKETS, RECIPES, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from events.messages import JobRequested
-    from events.recipe import Recipe
+    from tests.unit.functions.api import Reply
     from tests.unit.scene import Job
 
     Prepare = Callable[[Scene], Callable[[], None]]
+    Ask = Callable[[Api], Reply]
 
 _MOST_DELIVERIES: Final = 3
 
@@ -250,6 +258,116 @@ def test_a_deletion_of_every_job_with_the_photo_leaves_nothing_at_all(known: tup
     for scene in deleted_at_each_line(prepare, doomed=slice(None)):
         scene.work_off(scene.jobs[-1])
         assert_nothing_left(scene)
+
+
+def restyled(api: Api, recipes: tuple[Recipe, ...]) -> Reply:
+    [source, *_] = api.scene.jobs
+    wanted = {"source_job_id": source.job_id, "recipes": msgspec.to_builtins(recipes)}
+    return api.restyle(wanted, token=source.token)
+
+
+def asked_by_hash(api: Api, recipes: tuple[Recipe, ...]) -> Reply:
+    [known, *_] = api.scene.jobs
+    wanted = {"content_type": "image/png", "size": len(known.data), "sha256": known.sha256}
+    return api.request_upload(wanted | {"recipes": msgspec.to_builtins(recipes)})
+
+
+every_request = pytest.mark.parametrize(
+    "ask",
+    [
+        partial(restyled, recipes=RECIPES),
+        partial(restyled, recipes=(Recipe(format="mask"),)),
+        partial(asked_by_hash, recipes=RECIPES),
+    ],
+    ids=["restyle, hit", "restyle, matte", "hash"],
+)
+
+
+def lines_of(ask: Ask) -> range:
+    """Of a request for a photo that one job is done with."""
+    calm = Api()
+    calm.scene.run()
+    before = len(calm.scene.faults.operations)
+    assert ask(calm).status in {HTTPStatus.OK, HTTPStatus.ACCEPTED}
+    return range(1, len(calm.scene.faults.operations) - before + 1)
+
+
+def delete_by_token(api: Api, reply: Reply | None) -> None:
+    """What the client of a request can do, if it has a token."""
+    if reply is not None and "token" in reply.json:
+        assert api.delete_job(reply.json["job_id"], token=reply.json["token"]).status == HTTPStatus.NO_CONTENT
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["worked off first", "worked off late"])
+@every_request
+@every_fault
+def test_a_request_that_fails_keeps_nothing_of_a_photo_that_is_then_deleted(
+    fault: Fault, ask: Ask, *, late: bool
+) -> None:
+    """Nobody comes again for its job, and nobody but this request could give away its token.
+
+    After its last line it is answered: a death there is one of the network, which keeps the answer from the client.
+    """
+    answered = set()
+    for nth in lines_of(ask)[: -1 if fault.after and fault.error is Crash else None]:
+        api = Api()
+        scene, job = api.scene, api.scene.run()
+        scene.faults.arm(nth, fault.error("the network is gone"), after=fault.after)
+        reply = None
+        with suppress(Crash):
+            reply = ask(api)
+        if reply is None:
+            scene.clock.advance(timedelta(minutes=6).total_seconds())
+        answered.add(reply and reply.status)
+
+        if not late:
+            work_off_all(scene)
+        delete_by_token(api, reply)
+        remove_all(scene, [job])
+        work_off_all(scene)
+        assert_nothing_left(scene)
+    assert answered <= {None, HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.SERVICE_UNAVAILABLE}
+    assert answered & {None, HTTPStatus.SERVICE_UNAVAILABLE}
+
+
+@every_request
+def test_a_deletion_before_any_line_of_a_request_takes_nothing_that_it_promised(ask: Ask) -> None:
+    for nth in lines_of(ask):
+        api = Api()
+        scene, job = api.scene, api.scene.run()
+        scene.faults.arm(nth, partial(remove_all, scene, [job]))
+        reply = ask(api)
+        if reply.headers.get("X-Cache-Status") == "hit":
+            assert len(scene.computed(job)) == 1 + len(RECIPES)
+        work_off_all(scene)
+        delete_by_token(api, reply)
+        assert_nothing_left(scene)
+
+
+def test_a_request_before_any_line_of_a_deletion_keeps_nothing_that_it_has_no_token_for() -> None:
+    answered = set()
+    for nth in itertools.count(1):
+        api = Api()
+        scene, job = api.scene, api.scene.run()
+        replies: list[Reply] = []
+
+        def race(api: Api = api, replies: list[Reply] = replies) -> None:
+            replies.append(asked_by_hash(api, RECIPES))
+
+        scene.faults.arm(nth, race)
+        remove_all(scene, [job])
+        if not replies:
+            break
+        answered.add(replies[0].status)
+        delete_by_token(api, replies[0])
+        assert_nothing_left(scene)
+    assert answered == {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.SERVICE_UNAVAILABLE}
+
+
+def work_off_all(scene: Scene) -> None:
+    for topic in ("jobs", "renders"):
+        for message in scene.messages(topic):
+            scene.processor().process(message)
 
 
 def assert_nothing_left(scene: Scene) -> None:

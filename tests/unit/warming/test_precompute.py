@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,13 +20,15 @@ from tests.fakes import Crash
 from tests.unit.examples import MODEL, TENANT
 from tests.unit.functions.api import Api
 from tests.unit.functions.test_render import delivery
-from tests.unit.scene import BUCKETS, RECIPES, Job, photo
+from tests.unit.scene import BUCKETS, RECIPES, Job, Scene, photo
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from events.envelope import Event
     from events.messages import JobRequested
+    from jobs.kept_photos import KeptPhoto
 
 GREY = Recipe(effect="black_white")
 SMALL = Recipe(max_side=16)
@@ -49,14 +52,27 @@ def asked(*recipes: Recipe, tenant: str = TENANT) -> Asked:
     return Asked(*(Demand(tenant, recipe, 100 - index) for index, recipe in enumerate(recipes)))
 
 
+class SeenBefore(KeptPhotos):
+    """What was kept when it was made."""
+
+    def __init__(self, scene: Scene) -> None:
+        super().__init__(scene.desk, model=MODEL)
+        self._seen = tuple(super().since(TENANT, scene.clock() - timedelta(days=1)))
+
+    def since(self, tenant: str, moment: datetime) -> Iterator[KeptPhoto]:
+        return iter(self._seen)
+
+
 class Night:
     def __init__(self) -> None:
         self.api = Api()
         self.scene = self.api.scene
 
-    def run(self, demand: Asked, settings: PrecomputeSettings = USUAL) -> tuple[int, int]:
+    def run(
+        self, demand: Asked, settings: PrecomputeSettings = USUAL, photos: KeptPhotos | None = None
+    ) -> tuple[int, int]:
         """Jobs and results that were sent."""
-        photos = KeptPhotos(self.scene.desk, model=MODEL)
+        photos = photos or KeptPhotos(self.scene.desk, model=MODEL)
         done = Precompute(self.scene.desk, photos, demand, settings, billing=CPU, model=MODEL)()
         return done.jobs, done.results
 
@@ -198,6 +214,26 @@ def test_a_photo_that_is_deleted_while_it_is_rendered_leaves_nothing_behind(nigh
         assert night.references(job) == [], operation
     else:
         pytest.fail("more operations than expected")
+
+
+def test_a_photo_that_is_just_being_deleted_is_left_alone() -> None:
+    """At every operation of the removal: what it counts as in use, the night gives back."""
+    for operation in itertools.count(1):
+        night = Night()
+        job = night.scene.run()
+        photos = SeenBefore(night.scene)
+        sent: list[tuple[int, int]] = []
+
+        def run(night: Night = night, photos: KeptPhotos = photos, sent: list[tuple[int, int]] = sent) -> None:
+            sent.append(night.run(asked(GREY), photos=photos))
+
+        night.scene.faults.arm(operation, run)
+        night.scene.desk.removal.remove(TENANT, job.job_id)
+        if not sent:
+            break
+        night.render()
+        assert night.results(job) == set(), operation
+        assert night.references(job) == [], operation
 
 
 def test_other_jobs_keep_their_references(night: Night) -> None:
