@@ -15,7 +15,6 @@ from events.names import TENANT_PATTERN, asset_name
 from imaging.decode import decode
 from imaging.inspection import inspect
 from local import topology
-from local.stack import Stack
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +27,7 @@ __all__ = ["add_arguments", "keep", "run"]
 
 def add_arguments(parser: argparse.ArgumentParser, *, state: Path) -> None:
     parser.add_argument("images", nargs="+", type=Path, metavar="IMAGE")
-    parser.add_argument("--tenant", default=Stack.tenant, help=f"whose it is (default: {Stack.tenant})")
+    parser.add_argument("--tenant", default=topology.TENANT, help=f"whose it is (default: {topology.TENANT})")
     parser.add_argument("--bucket", help="a real project's bucket of assets, instead of the running system's")
     parser.add_argument("--state", type=Path, default=state, help="where `up` keeps its state (default: .local)")
 

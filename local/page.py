@@ -1,7 +1,7 @@
 """The demo shop: static files of `storefront/`, what the page needs to know, and a live feed of events.
 
-`python -m local.page --port N`, with `API_URL`, `API_KEY`, `STORAGE_URL`, `PROJECT` and `PUBSUB_EMULATOR_HOST` in the
-environment. An origin of its own, as a shop has: the browser asks the API and the bucket across origins.
+`python -m local.page --port N`, with the variables of `PageSettings` in the environment. An origin of its own, as a
+shop has: the browser asks the API and the bucket across origins.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import sys
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
@@ -18,11 +19,13 @@ import msgspec
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.responses import FileResponse, JSONResponse, StreamingResponse
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from cloud.environment import Environment
+from cloud.storage import GoogleObjectStore
+from events.names import asset_name
 from events.patterns import whole
 from events.recipe import MAX_RECIPES, Effect, Format, Recipe
 from local.page_feed import Feed, server_sent
@@ -34,12 +37,15 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from jobs.ports import ObjectStore
+
 __all__ = ["PageSettings", "page", "page_config"]
 
 STOREFRONT: Final = Path(__file__).parent.parent / "storefront"
 PHOTOS: Final = Path(__file__).parent.parent / "assets" / "photos"
 SAMPLES: Final = ("cat.jpg", "astronaut.jpg", "flower.jpg", "motorcycle.jpg")
 COLOR_PATTERN: Final = whole("#[0-9a-f]{6}")
+ASSET_PATTERN: Final = whole("[0-9a-f]{64}")
 _COLORS: Final = ("#7c6cf5", "#f5b86c")
 
 
@@ -50,6 +56,8 @@ class PageSettings:
     storage_url: str
     project: str
     pubsub: str
+    assets: str
+    tenant: str
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -61,6 +69,8 @@ class PageSettings:
             storage_url=env.text("STORAGE_URL"),
             project=env.text("PROJECT"),
             pubsub=env.text("PUBSUB_EMULATOR_HOST"),
+            assets=env.text("ASSETS_BUCKET"),
+            tenant=env.text("TENANT"),
         )
         env.check()
         return settings
@@ -81,21 +91,24 @@ class PageSettings:
         return "; ".join(f"{name} {value}" for name, value in parts.items())
 
 
-def page_config(settings: PageSettings) -> dict[str, Any]:
-    """What the page offers, read off the recipe's own types: a new effect becomes a new chip."""
+def page_config(settings: PageSettings, assets: Sequence[str]) -> dict[str, Any]:
+    """What the page offers, read off the recipe's own types: a new effect becomes a new chip.
+
+    `assets` are the SHA-256 of the shop's own images.
+    """
     return {
         "api": settings.api_url,
         "key": settings.api_key,
         "effects": get_args(Effect),
         "formats": get_args(Format),
-        "backgrounds": _backgrounds(),
+        "backgrounds": _backgrounds(assets),
         "max_recipes": MAX_RECIPES,
         "samples": SAMPLES,
     }
 
 
-def page(settings: PageSettings) -> Starlette:
-    """The application."""
+def page(settings: PageSettings, store: ObjectStore) -> Starlette:
+    """The application. `store` has the shop's own images."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -113,13 +126,19 @@ def page(settings: PageSettings) -> Starlette:
     async def icon(_: Request) -> FileResponse:
         return FileResponse(STOREFRONT / "demo" / "icon.svg", media_type="image/svg+xml")
 
-    async def config(_: Request) -> JSONResponse:
-        return JSONResponse(page_config(settings))
+    def config(_: Request) -> JSONResponse:
+        kept = store.list(settings.assets, asset_name(settings.tenant, ""))
+        return JSONResponse(page_config(settings, [stat.name.rpartition("/")[2] for stat in kept]))
+
+    def asset(request: Request) -> Response:
+        kept = store.read(settings.assets, asset_name(settings.tenant, request.path_params["sha256"]))
+        return Response(status_code=404) if kept is None else Response(kept.data, media_type=kept.stat.content_type)
 
     return Starlette(
         routes=[
             Route("/", index),
             Route("/config.json", config),
+            Route("/assets/{sha256}", asset),
             Route("/events", events),
             Route("/favicon.ico", icon),
             Route("/healthz", lambda _: JSONResponse({"ready": True})),
@@ -153,26 +172,31 @@ class _Headers:
         await self._app(scope, receive, with_headers)
 
 
-def _backgrounds() -> list[dict[str, Any]]:
-    """One example of each kind that a page can make up by itself: whatever it needs besides colours it has to know."""
+def _backgrounds(assets: Sequence[str]) -> list[dict[str, Any]]:
+    """An example of each kind, with colours made up; of images, one for each of the shop's own."""
     (background,) = (field for field in msgspec.structs.fields(Recipe) if field.name == "background")
     info = _plain(msgspec.inspect.type_info(background.type))
     kinds = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
-    examples = (_example(kind) for kind in kinds if isinstance(kind, msgspec.inspect.StructType))
-    return [example for example in examples if example is not None]
+    structs = [kind for kind in kinds if isinstance(kind, msgspec.inspect.StructType)]
+    return [{"kind": kind.tag} | example for kind in structs for example in _examples(kind, assets)]
 
 
-def _example(kind: msgspec.inspect.StructType) -> dict[str, Any] | None:
-    example: dict[str, Any] = {"kind": kind.tag}
-    colors = iter(_COLORS)
-    for field in kind.fields:
-        if not field.required:
-            continue
-        plain = _plain(field.type)
-        if not isinstance(plain, msgspec.inspect.StrType) or plain.pattern != COLOR_PATTERN:
-            return None
-        example[field.encode_name] = next(colors)
-    return example
+def _examples(kind: msgspec.inspect.StructType, assets: Sequence[str]) -> list[dict[str, Any]]:
+    """What a background of this kind needs; nothing where it needs what a page can't know."""
+    required = [field for field in kind.fields if field.required]
+    values = [_values(_plain(field.type), assets) for field in required]
+    return [dict(zip((field.encode_name for field in required), chosen, strict=True)) for chosen in product(*values)]
+
+
+def _values(needed: msgspec.inspect.Type, assets: Sequence[str]) -> Sequence[Any]:
+    match needed:
+        case msgspec.inspect.StrType(pattern=pattern):
+            known: dict[str | None, Sequence[str]] = {COLOR_PATTERN: _COLORS[:1], ASSET_PATTERN: assets}
+            return known.get(pattern, ())
+        case msgspec.inspect.VarTupleType(item_type=item) if _values(_plain(item), ()):
+            return [_COLORS]
+        case _:
+            return ()
 
 
 def _plain(info: msgspec.inspect.Type) -> msgspec.inspect.Type:
@@ -186,7 +210,8 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m local.page", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args(arguments)
-    app = page(PageSettings.from_env(os.environ))
+    settings = PageSettings.from_env(os.environ)
+    app = page(settings, GoogleObjectStore.connect(endpoint=settings.storage_url))
     uvicorn.run(app, host=LOOPBACK, port=options.port, log_level="warning", timeout_graceful_shutdown=1)
 
 

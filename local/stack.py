@@ -24,6 +24,7 @@ from gpu_worker.engines import model_id
 from gpu_worker.weights import find_weights
 from jobs.places import Buckets
 from local import topology
+from local.assets import keep
 from local.bigquery import BigQueryEmulator, create_cost_table
 from local.bridge import bridge
 from local.fake_gcs import FakeGcs, create_buckets
@@ -49,6 +50,7 @@ ROOT: Final = Path(__file__).parent.parent
 PROJECT: Final = "cutout-local"
 REGION: Final = "local"
 DATASET: Final = "cutout"
+_BACKGROUND: Final = ROOT / "assets" / "photos" / "temple.jpg"
 
 _QUICK: Final = (timedelta(milliseconds=100), timedelta(seconds=1))
 _VCPUS: Final = os.cpu_count() or 1
@@ -142,7 +144,7 @@ class Stack:
     traces and metrics too.
     """
 
-    tenant: Final = "demo"
+    tenant: Final = topology.TENANT
     other_tenant: Final = "other"
     project: Final = PROJECT
 
@@ -225,7 +227,8 @@ class Stack:
             self._worker = None
 
     def start_page(self) -> None:
-        """Start the demo shop at `page_url`."""
+        """Start the demo shop at `page_url`, with a background of its own."""
+        keep(self.store, self.buckets.assets, self.tenant, _BACKGROUND.read_bytes())
         self._supervisor.start(self._page_program())
 
     def worker_environ(self) -> dict[str, str]:
@@ -329,6 +332,7 @@ class Stack:
             command=(sys.executable, "-m", "local.page", "--port", self.page_url.rpartition(":")[2]),
             environ={
                 **self._common_environ(),
+                "TENANT": self.tenant,
                 "API_URL": self.api_url,
                 "API_KEY": self.api_key,
                 "STORAGE_URL": self.storage_url,

@@ -26,6 +26,7 @@ __all__ = [
     "BACKOFF",
     "BUCKETS",
     "DEAD_LETTERS_BUCKET",
+    "TENANT",
     "TOPICS",
     "UPLOADS_BUCKET",
     "UPLOADS_TOPIC",
@@ -36,6 +37,8 @@ __all__ = [
     "triggers",
 ]
 
+TENANT: Final = "demo"
+"""Whose the shop is that the system starts with."""
 UPLOADS_BUCKET: Final = "uploads"
 UPLOADS_TOPIC: Final = "uploads-finalized"
 """Where fake-gcs-server tells of uploads. In the cloud, Eventarc keeps such a topic of its own."""

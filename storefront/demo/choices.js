@@ -30,17 +30,21 @@ export function showThumb(box, effect, url) {
 
 export function backgroundSwatches(box, kinds, onChoose) {
   const items = [swatch('transparent', 'Transparent', null, true)];
+  const others = kinds.filter(({ kind }) => kind !== 'color');
   if (kinds.some(({ kind }) => kind === 'color'))
     COLORS.forEach((color, index) => items.push(swatch(color, COLOR_NAMES[index], { kind: 'color', color })));
-  for (const example of kinds)
-    if (example.kind !== 'color') items.push(swatch(example.kind, backgroundName(example.kind), example));
+  for (const example of others) {
+    const alike = others.filter(({ kind }) => kind === example.kind);
+    const number = alike.length > 1 ? ` ${alike.indexOf(example) + 1}` : '';
+    items.push(swatch(example.kind + number, backgroundName(example.kind) + number, example));
+  }
   box.replaceChildren(...items, own());
 
   function swatch(value, name, background, checked = false) {
     const [label, input] = radio('background', value, checked);
     label.className = 'swatch';
     label.dataset.kind = background?.kind ?? 'transparent';
-    label.style.setProperty('--color', background?.color ?? 'transparent');
+    label.style.setProperty('--color', paint(background ?? {}));
     label.title = name;
     const spot = document.createElement('i');
     label.append(spot, hidden(name));
@@ -62,6 +66,12 @@ export function backgroundSwatches(box, kinds, onChoose) {
     label.append(input, hidden('Your colour'));
     return label;
   }
+}
+
+/** A background as CSS paints it, where it can. */
+function paint({ color = 'transparent', colors, angle = 180, asset }) {
+  if (colors) return `linear-gradient(${angle}deg, ${colors})`;
+  return asset ? `center / cover url("/assets/${asset}")` : color;
 }
 
 /** Formats that go with the background. */

@@ -6,7 +6,7 @@ const EFFECTS = {
   enhanced_black_white: 'High contrast',
   eight_bit: '8-bit',
 };
-const BACKGROUNDS = { blur: 'Blurred photo', gradient: 'Gradient' };
+const BACKGROUNDS = { blur: 'Blurred photo', image: 'The shop\u2019s picture' };
 const FORMATS = { png: 'PNG', webp: 'WebP', jpg: 'JPEG', avif: 'AVIF', mask: 'Mask only (PNG)' };
 const CACHE = {
   hit: ['Hit', 'seen before: nothing was computed'],

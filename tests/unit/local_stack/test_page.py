@@ -11,23 +11,37 @@ import msgspec
 import pytest
 
 from cloud.environment import SettingsError
-from events.recipe import Effect, Recipe
+from events.names import asset_name
+from events.recipe import Background, Effect, Recipe
 from local.page import SAMPLES, STOREFRONT, PageSettings, page, page_config
 from local.page_feed import server_sent
+from tests.fakes import FakeStore
+from tests.unit.examples import TENANT
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 SETTINGS = PageSettings(
-    api_url="http://127.0.0.1:1", api_key="key", storage_url="http://127.0.0.1:2", project="p", pubsub="127.0.0.1:3"
+    api_url="http://127.0.0.1:1",
+    api_key="key",
+    storage_url="http://127.0.0.1:2",
+    project="p",
+    pubsub="127.0.0.1:3",
+    assets="a-cutout",
+    tenant=TENANT,
 )
+ASSET = "ab" * 32
 
 
 class Browser:
     """Without the feed, which needs the emulator: `tests/browser` has that."""
 
     def __init__(self) -> None:
-        self._app = page(SETTINGS)
+        self.store = FakeStore()
+        self._app = page(SETTINGS, self.store)
+
+    def keep(self, tenant: str, data: bytes) -> None:
+        self.store.create(SETTINGS.assets, asset_name(tenant, ASSET), data, content_type="image/jpeg")
 
     def get(self, path: str) -> httpx.Response:
         async def asked() -> httpx.Response:
@@ -61,13 +75,24 @@ class References(HTMLParser):
 
 class TestConfig:
     def test_the_page_offers_every_effect_of_the_recipe(self) -> None:
-        assert page_config(SETTINGS)["effects"] == get_args(Effect)
+        assert page_config(SETTINGS, ())["effects"] == get_args(Effect)
 
-    def test_every_background_that_it_offers_is_one_that_the_service_takes(self) -> None:
-        offered = page_config(SETTINGS)["backgrounds"]
+    def test_it_offers_every_kind_of_background_and_the_service_takes_each(self) -> None:
+        offered = page_config(SETTINGS, [ASSET])["backgrounds"]
         assert [example["kind"] for example in offered][:1] == ["color"]
-        for example in offered:
-            msgspec.convert({"background": example}, Recipe)
+        made = [msgspec.convert({"background": example}, Recipe).background for example in offered]
+        assert {type(background) for background in made} == set(get_args(Background))
+
+    def test_it_offers_the_shops_own_images_and_nobody_elses(self, browser: Browser) -> None:
+        def images() -> list[dict[str, str]]:
+            offered = browser.get("/config.json").json()["backgrounds"]
+            return [example for example in offered if example["kind"] == "image"]
+
+        assert images() == []
+        browser.keep("globex", b"theirs")
+        assert images() == []
+        browser.keep(TENANT, b"ours")
+        assert images() == [{"kind": "image", "asset": ASSET}]
 
     def test_every_missing_variable_is_named_at_once(self) -> None:
         with pytest.raises(SettingsError, match=r"(?s)API_URL.*API_KEY.*STORAGE_URL"):
@@ -95,6 +120,13 @@ class TestFiles:
 
     def test_the_samples_can_be_fetched(self, browser: Browser) -> None:
         assert {browser.get(f"/photos/{name}").headers["content-type"] for name in SAMPLES} == {"image/jpeg"}
+
+    def test_the_shops_own_images_can_be_looked_at_and_nobody_elses(self, browser: Browser) -> None:
+        browser.keep("globex", b"theirs")
+        assert browser.get(f"/assets/{ASSET}").status_code == 404
+        browser.keep(TENANT, b"ours")
+        found = browser.get(f"/assets/{ASSET}")
+        assert (found.content, found.headers["content-type"]) == (b"ours", "image/jpeg")
 
     @pytest.mark.parametrize("path", ["/", "/config.json", "/storefront/cutout.js", "/nothing"])
     def test_every_answer_carries_the_policy_and_is_asked_for_again(self, browser: Browser, path: str) -> None:
