@@ -23,7 +23,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from events.errors import CorruptImageError, CutoutError
 from imaging.color import conversion, to_srgb
-from imaging.formats import jpeg, png
+from imaging.formats import isobmff, jpeg, png
 from imaging.formats.tiff import exif_orientation
 from imaging.inspection import inspect
 from imaging.limits import DEFAULT_LIMITS, Limits
@@ -138,7 +138,11 @@ def _open(data: bytes, image_format: Format) -> Image.Image:
         import pillow_heif  # noqa: PLC0415  # libraries of 22 MB, which most photos never need
 
         return pillow_heif.open_heif(data).to_pillow()
-    return _PLUGINS[image_format](BytesIO(png.essential(data) if image_format == "png" else data))
+    if image_format == "png":
+        data = png.essential(data)
+    elif image_format == "avif":
+        data = isobmff.as_still(data)
+    return _PLUGINS[image_format](BytesIO(data))
 
 
 def _is_plain(image: Image.Image) -> bool:

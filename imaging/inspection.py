@@ -44,7 +44,7 @@ _MEASURE: Final[dict[Format, Callable[[bytes], Layout]]] = {
     "png": png.measure,
     "webp": webp.measure,
     "heic": isobmff.measure,
-    "avif": isobmff.measure,
+    "avif": isobmff.measure_avif,
     "tiff": tiff.measure,
     "bmp": bmp.measure,
     "gif": gif.measure,
