@@ -12,7 +12,7 @@ from alerts.announcement import Pages
 from alerts.desk import AlertDesk
 from alerts.mitigator import Mitigator
 from alerts.receivers import Messenger, Receiver
-from alerts.rules import Rule
+from alerts.rules import CapInstances, Rollback, Rule
 from cloud.environment import Environment, SettingsError
 from cloud.posting import JsonPoster
 from events.errors import InvalidMessageError
@@ -34,10 +34,11 @@ __all__ = ["AlertSettings", "OnAlert", "build"]
 
 @dataclass(frozen=True, slots=True)
 class AlertSettings:
-    """`receivers` hold secrets."""
+    """`receivers` hold secrets. `region` is that of the services that `rules` are about, empty where there are none."""
 
     receivers: tuple[Receiver, ...]
     rules: tuple[Rule, ...]
+    region: str
     pages: Pages
     dry_run: bool
 
@@ -45,9 +46,12 @@ class AlertSettings:
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Raises `SettingsError` naming every variable that is missing or wrong."""
         env = Environment(environ)
+        rules = env.json("ALERT_MITIGATIONS", tuple[Rule, ...], default=()) or ()
+        of_services = any(isinstance(rule, Rollback | CapInstances) for rule in rules)
         settings = cls(
             receivers=env.json("ALERT_RECEIVERS", tuple[Receiver, ...], default=()),
-            rules=env.json("ALERT_MITIGATIONS", tuple[Rule, ...], default=()),
+            rules=rules,
+            region=env.text("WORKER_REGION", default=None if of_services else ""),
             pages=env.json("ALERT_PAGES", Pages, default=Pages()),
             dry_run=env.boolean("ALERT_DRY_RUN", default=False),
         )
@@ -81,15 +85,13 @@ def build(parts: Parts) -> Callable[[CloudEvent], None]:
     def run() -> RunAdmin:
         from cloud.run import GoogleRunAdmin  # noqa: PLC0415  # a second of import that few alerts need
 
-        return GoogleRunAdmin.connect(
-            project=parts.settings.project, region=parts.settings.region, breakers=parts.breakers
-        )
+        return GoogleRunAdmin.connect(project=parts.settings.project, region=settings.region, breakers=parts.breakers)
 
     mitigator = Mitigator(
         run,
         Flags(desk.store, bucket, desk.clock),
         desk.clock,
-        region=parts.settings.region,
+        region=settings.region,
         dry_run=settings.dry_run,
     )
     return OnAlert(

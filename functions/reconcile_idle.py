@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from events.messages import CostRecorded
     from functions.wiring import Parts
+    from jobs.costs import Billing
     from jobs.ports import Clock, Publisher
     from warehouse.ports import BillableTime
 
@@ -32,7 +33,9 @@ _LATE: Final = timedelta(minutes=5)
 
 
 class ReconcileIdle:
-    """Hours are looked at again until they are older than the look-back: late data makes a further revision."""
+    """In the region of `billing`. Hours are looked at again until they are older than the look-back: late data makes a
+    further revision.
+    """
 
     def __init__(
         self,
@@ -40,6 +43,7 @@ class ReconcileIdle:
         billable: BillableTime,
         publisher: Publisher,
         settings: ReconciliationSettings,
+        billing: Billing,
         *,
         clock: Clock,
     ) -> None:
@@ -47,6 +51,7 @@ class ReconcileIdle:
         self._billable = billable
         self._publisher = publisher
         self._settings = settings
+        self._billing = billing
         self._clock = clock
 
     def __call__(self) -> list[CostRecorded]:
@@ -61,7 +66,7 @@ class ReconcileIdle:
             for cost in reconcile(
                 hour,
                 billed[hour],
-                self._settings.billing,
+                self._billing,
                 recorded.get(hour, RecordedHour()),
                 [request for request in requests if hour - KEEP_ALIVE <= request.at < hour + HOUR],
             )
@@ -88,16 +93,20 @@ def build(parts: Parts) -> Callable[[flask.Request], flask.Response]:
     settings = ReconciliationSettings.from_env(parts.environ)
     warehouse = WarehouseSettings.from_env(parts.environ)
     queries = BigQueryQueries.connect(project=project, deadline=warehouse.deadline)
-    run = ReconcileIdle(
-        WorkerHours(queries, dataset=warehouse.dataset, region=settings.billing.region),
-        GoogleBillableTime.connect(project=project, region=settings.billing.region, breakers=parts.breakers),
-        parts.publisher,
-        settings,
-        clock=utc_now,
-    )
+    runs = [
+        ReconcileIdle(
+            WorkerHours(queries, dataset=warehouse.dataset, region=billing.region),
+            GoogleBillableTime.connect(project=project, region=billing.region, breakers=parts.breakers),
+            parts.publisher,
+            settings,
+            billing,
+            clock=utc_now,
+        )
+        for billing in settings.billings
+    ]
 
     def function(_request: flask.Request) -> flask.Response:
-        body = msgspec.json.encode({"revisions": len(run())})
+        body = msgspec.json.encode({"revisions": sum(len(run()) for run in runs)})
         return flask.Response(body, status=HTTPStatus.OK, mimetype="application/json")
 
     return function

@@ -175,22 +175,21 @@ def build(parts: Parts) -> Callable[[CloudEvent], None]:
         Intents(desk.store, bucket, desk.clock, secret=desk.secret),
         DailyRates(desk.store, bucket, history, settings.prior, policy.schedule.zone),
         Flags(desk.store, bucket, desk.clock),
-        _monitor(parts, settings.service),
+        _monitor(parts, settings),
     )
-    return Warm(
-        desk, policy, lookout, Ledger(desk.store, bucket, "~warming", BookedWarmup), region=parts.settings.region
-    )
+    region = settings.region or parts.settings.region
+    return Warm(desk, policy, lookout, Ledger(desk.store, bucket, "~warming", BookedWarmup), region=region)
 
 
-def _monitor(parts: Parts, service: str) -> InstanceMonitor:
-    if not service:
+def _monitor(parts: Parts, settings: WarmingSettings) -> InstanceMonitor:
+    if not settings.service:
         return Unwatched()
     from cloud.monitoring import GoogleInstanceCount  # noqa: PLC0415  # only where there is a service to watch
 
     return GoogleInstanceCount.connect(
         project=parts.settings.project,
-        region=parts.settings.region,
-        service=service,
+        region=settings.region,
+        service=settings.service,
         clock=parts.desk.clock,
         breakers=parts.breakers,
     )

@@ -26,11 +26,15 @@ _MOST_FOR_INTENTS: Final = Decimal("0.3")
 
 @dataclass(frozen=True, slots=True)
 class WarmingSettings:
-    """`service` is the worker's Cloud Run service, whose instances Monitoring counts; empty where there is none."""
+    """`service` is the worker's Cloud Run service in `region`, whose instances Monitoring counts.
+
+    `service` is empty where there is none, and `region` may be.
+    """
 
     policy: Policy
     prior: Prior
     service: str
+    region: str
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
@@ -38,6 +42,7 @@ class WarmingSettings:
         env = Environment(environ)
         usual = Policy()
         stages = env.json("WARMING_STAGES", dict[Stage, StageModel], default={})
+        service = env.text("WORKER_SERVICE", default="")
         env.check()
         settings = cls(
             policy=Policy(
@@ -54,7 +59,8 @@ class WarmingSettings:
             prior=Prior(
                 jobs_per_hour=env.number("WARMING_PRIOR_JOBS_PER_HOUR", default=Prior().jobs_per_hour, minimum=0.001)
             ),
-            service=env.text("WORKER_SERVICE", default=""),
+            service=service,
+            region=env.text("WORKER_REGION", default=None if service else ""),
         )
         env.check()
         _check_zone(settings.policy.schedule.zone)

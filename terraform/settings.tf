@@ -182,6 +182,7 @@ locals {
 
     reconciliation = {
       WORKER_SERVICE   = local.worker_name
+      WORKER_REGIONS   = join(",", local.worker_regions) # an instance idles on where the jobs went before
       RECONCILED_HOURS = 48
     }
 
@@ -199,6 +200,7 @@ locals {
       WARMING_PRIOR_JOBS_PER_HOUR = var.warming.prior_jobs_per_hour
       EXPECTED_COLD_START_SECONDS = var.expected_seconds.cold_start
       WORKER_SERVICE              = local.worker_name
+      WORKER_REGION               = local.active_region
     }
 
     precompute = {
@@ -220,6 +222,7 @@ locals {
     }
 
     alerts = {
+      WORKER_REGION     = local.active_region
       ALERT_MITIGATIONS = jsonencode(local.mitigations)
       ALERT_PAGES       = jsonencode({ runbook = var.runbooks_url, dashboard = local.dashboard_url })
       ALERT_DRY_RUN     = var.alerts.dry_run

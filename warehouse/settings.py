@@ -44,25 +44,27 @@ class WarehouseSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationSettings:
-    """`service` is the worker's Cloud Run service. The last `look_back` is reconciled again at every run."""
+    """`service` is the worker's Cloud Run service; `billings` are what its instances cost, one for each region.
+
+    The last `look_back` is reconciled again at every run.
+    """
 
     service: str
-    billing: Billing
+    billings: tuple[Billing, ...]
     look_back: timedelta
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Raises `SettingsError` naming every variable that is missing or wrong."""
         env = Environment(environ)
+        vcpus = env.number("INSTANCE_VCPUS", default=8.0, minimum=0.08)
+        gib = env.number("INSTANCE_GIB", default=32.0, minimum=0.125)
+        gpus = env.integer("INSTANCE_GPUS", default=1, minimum=0, maximum=1)
         settings = cls(
             service=env.text("WORKER_SERVICE", pattern="[a-z][a-z0-9-]{0,62}"),
-            billing=Billing(
-                kind="idle",
-                plan="instance",
-                region=env.text("REGION"),
-                vcpus=env.number("INSTANCE_VCPUS", default=8.0, minimum=0.08),
-                gib=env.number("INSTANCE_GIB", default=32.0, minimum=0.125),
-                gpus=env.integer("INSTANCE_GPUS", default=1, minimum=0, maximum=1),
+            billings=tuple(
+                Billing(kind="idle", plan="instance", region=region, vcpus=vcpus, gib=gib, gpus=gpus)
+                for region in env.csv("WORKER_REGIONS")
             ),
             look_back=timedelta(hours=env.integer("RECONCILED_HOURS", default=48, minimum=1, maximum=_MOST_HOURS)),
         )

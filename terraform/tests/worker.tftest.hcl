@@ -126,6 +126,16 @@ run "stands_by_in_a_second_region" {
   }
 
   assert {
+    condition     = [for function in ["on_alert", "warm", "intents"] : google_cloudfunctions2_function.this[function].service_config[0].environment_variables["WORKER_REGION"]] == ["europe-west4", "europe-west4", "europe-west4"]
+    error_message = "Incidents are mitigated, and instances counted, in the active region."
+  }
+
+  assert {
+    condition     = google_cloudfunctions2_function.this["reconcile_idle"].service_config[0].environment_variables["WORKER_REGIONS"] == "europe-west4,us-central1"
+    error_message = "Idle time is reconciled wherever there is a worker."
+  }
+
+  assert {
     condition     = length(google_pubsub_subscription.this) == 9
     error_message = "A second subscription would do every job twice."
   }

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 SERVICE = "cutout-worker"
-SETTINGS = ReconciliationSettings.from_env({"WORKER_SERVICE": SERVICE, "REGION": REGION, "RECONCILED_HOURS": "6"})
+SETTINGS = ReconciliationSettings.from_env(
+    {"WORKER_SERVICE": SERVICE, "WORKER_REGIONS": REGION, "RECONCILED_HOURS": "6"}
+)
+[BILLING] = SETTINGS.billings
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ class World:
         self.clock = SettableClock(NOON + 2 * HOUR)
         self._publisher = FakePublisher()
         hours = WorkerHours(table.queries, dataset=table.dataset, region=REGION)
-        self._reconcile = ReconcileIdle(hours, billable, self._publisher, SETTINGS, clock=self.clock)
+        self._reconcile = ReconcileIdle(hours, billable, self._publisher, SETTINGS, BILLING, clock=self.clock)
 
     def run(self) -> list[tuple[str, Decimal, int | None]]:
         """Whatever was sent until now arrives once more."""
@@ -81,7 +84,7 @@ def world(table: CostTable, billable: GoogleBillableTime) -> World:
 
 
 def bill(seconds: float) -> Decimal:
-    return SETTINGS.billing.price(SETTINGS.billing.usage(seconds))
+    return BILLING.price(BILLING.usage(seconds))
 
 
 def test_an_hour_adds_up_to_its_bill_and_stays_so_however_often_it_is_reconciled(
@@ -194,19 +197,23 @@ def test_the_function_answers_the_schedulers_post(
     pubsub: str,
     subscriptions: Subscriptions,
 ) -> None:
-    """As functions-framework runs it: settings from the environment, its revisions on the topic of costs."""
+    """As functions-framework runs it: settings from the environment, its revisions on the topic of costs.
+
+    An instance idles on in the region that the jobs went to before, so both are looked at.
+    """
     declare(bigquery.project, pubsub, ["costs"], ())
     listening = subscriptions.subscribe("costs")
     hour = utc_now().replace(minute=0, second=0, microsecond=0) - 2 * HOUR
     billing.billed = {hour: 300.0}
     settings = {
         "PROJECT": bigquery.project,
-        "REGION": REGION,
+        "REGION": "us-central1",
         **{f"{name}_BUCKET": name.lower() for name in ("UPLOADS", "MATTES", "RESULTS", "JOBS")},
         "CONTENT_SECRET": "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA=",
         "MODEL": "instant-000000000000-fp32-p1",
         "DATASET": table.dataset,
         "WORKER_SERVICE": SERVICE,
+        "WORKER_REGIONS": f"{REGION},us-central1",
         "BIGQUERY_EMULATOR_HOST": bigquery.url,
         "MONITORING_EMULATOR_HOST": billing.address,
         "PUBSUB_EMULATOR_HOST": pubsub,
@@ -216,7 +223,10 @@ def test_the_function_answers_the_schedulers_post(
     app = create_app("reconcile_idle", str(Path(functions.__file__).with_name("main.py")), "http")
 
     answer = app.test_client().post("/")
-    assert (answer.status_code, answer.get_json()) == (200, {"revisions": 2})
-    message = subscriptions.pull(listening)
-    cost = decode(message.data, dict(message.attributes), CostRecorded).data
-    assert (cost.occurred_at, cost.kind, cost.usd, cost.revision) == (hour, "idle", bill(300), 0)
+    assert (answer.status_code, answer.get_json()) == (200, {"revisions": 4})
+    messages = [subscriptions.pull(listening) for _ in range(4)]
+    costs = [decode(each.data, dict(each.attributes), CostRecorded).data for each in messages]
+    assert {(each.occurred_at, each.region, each.usd, each.revision) for each in costs if each.kind == "idle"} == {
+        (hour, REGION, bill(300), 0),
+        (hour, "us-central1", bill(300), 0),
+    }

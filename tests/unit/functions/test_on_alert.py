@@ -51,7 +51,7 @@ class TestTheFunction:
 class TestSettings:
     def test_without_any_nobody_is_told_and_nothing_is_done(self) -> None:
         settings = AlertSettings.from_env({})
-        assert settings == AlertSettings(receivers=(), rules=(), pages=Pages(), dry_run=False)
+        assert settings == AlertSettings(receivers=(), rules=(), region="", pages=Pages(), dry_run=False)
 
     def test_receivers_rules_and_pages_are_json(self) -> None:
         receivers = [
@@ -67,6 +67,7 @@ class TestSettings:
             {
                 "ALERT_RECEIVERS": json.dumps(receivers),
                 "ALERT_MITIGATIONS": json.dumps(rules),
+                "WORKER_REGION": "europe-west4",
                 "ALERT_PAGES": '{"runbook": "https://runbooks.example/"}',
                 "ALERT_DRY_RUN": "true",
             }
@@ -77,6 +78,7 @@ class TestSettings:
             Webhook(name="pager", url="https://pager.example/", token="t"),
         )
         assert settings.rules == (Rollback(policy="p", service="gpu-worker"), PauseWarming(policy="q", minutes=60))
+        assert settings.region == "europe-west4"
         assert settings.pages == Pages(runbook="https://runbooks.example/", dashboard="")
         assert settings.dry_run
 
@@ -93,6 +95,18 @@ class TestSettings:
         receivers = json.dumps([{"kind": "webhook", "name": "a", "url": f"https://{n}.example/"} for n in "xy"])
         with pytest.raises(SettingsError, match="a name of its own"):
             AlertSettings.from_env({"ALERT_RECEIVERS": receivers})
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            {"policy": "p", "action": "rollback", "service": "gpu-worker"},
+            {"policy": "p", "action": "cap_instances", "service": "gpu-worker", "instances": 1},
+        ],
+    )
+    def test_a_rule_about_a_service_needs_to_know_where_that_is(self, rule: dict[str, Any]) -> None:
+        with pytest.raises(SettingsError) as refused:
+            AlertSettings.from_env({"ALERT_MITIGATIONS": json.dumps([rule]), "REGION": "us-central1"})
+        assert set(refused.value.variables) == {"WORKER_REGION"}
 
     def test_every_wrong_variable_is_named(self) -> None:
         environ = {"ALERT_MITIGATIONS": '[{"policy": "p", "action": "explode"}]', "ALERT_DRY_RUN": "maybe"}

@@ -46,6 +46,8 @@ VALUES: Final[dict[str, str]] = defaultdict(
         "SIGNING_ACCOUNT": "signer@cutout-test.iam.gserviceaccount.com",
         "TENANTS": "[]",
         "UPLOADS_BUCKET": "cutout-uploads",
+        "WORKER_REGION": "europe-west4",
+        "WORKER_REGIONS": "europe-west4,us-central1",
         "WORKER_SERVICE": "gpu-worker",
     },
 )

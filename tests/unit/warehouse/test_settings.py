@@ -21,12 +21,17 @@ def test_every_wrong_variable_is_named() -> None:
     assert set(error.value.variables) == {"DATASET", "BIGQUERY_DEADLINE_SECONDS"}
     with pytest.raises(SettingsError) as error:
         ReconciliationSettings.from_env({"RECONCILED_HOURS": "0", "WORKER_SERVICE": 'x" OR "'})
-    assert set(error.value.variables) == {"WORKER_SERVICE", "REGION", "RECONCILED_HOURS"}
+    assert set(error.value.variables) == {"WORKER_SERVICE", "WORKER_REGIONS", "RECONCILED_HOURS"}
 
 
-def test_the_worker_is_billed_as_an_instance() -> None:
-    settings = ReconciliationSettings.from_env({"WORKER_SERVICE": "worker", "REGION": "r", "INSTANCE_GPUS": "0"})
-    assert (settings.billing.plan, settings.billing.gpus, settings.billing.vcpus) == ("instance", 0, 8.0)
+def test_the_worker_is_billed_as_an_instance_in_each_of_its_regions() -> None:
+    settings = ReconciliationSettings.from_env(
+        {"WORKER_SERVICE": "worker", "WORKER_REGIONS": "r, s", "INSTANCE_GPUS": "0"}
+    )
+    assert [(each.region, each.plan, each.gpus, each.vcpus) for each in settings.billings] == [
+        ("r", "instance", 0, 8.0),
+        ("s", "instance", 0, 8.0),
+    ]
     assert settings.look_back == timedelta(days=2)
 
 

@@ -37,6 +37,7 @@ def test_every_variable_is_read() -> None:
             "INSTANCE_GPUS": "1",
             "EXPECTED_COLD_START_SECONDS": "16.4",
             "WORKER_SERVICE": "gpu-worker",
+            "WORKER_REGION": "europe-west4",
         }
     )
     policy = settings.policy
@@ -47,7 +48,13 @@ def test_every_variable_is_read() -> None:
     assert policy.stages["hover"].likelihood == 0.5
     assert policy.stages["page_view"] == DEFAULT_STAGES["page_view"]
     assert (policy.worker.vcpus, policy.worker.gib, policy.worker.cold_start_seconds) == (4, 16, 16.4)
-    assert (settings.prior.jobs_per_hour, settings.service) == (3, "gpu-worker")
+    assert (settings.prior.jobs_per_hour, settings.service, settings.region) == (3, "gpu-worker", "europe-west4")
+
+
+def test_a_service_is_in_a_region_of_its_own() -> None:
+    with pytest.raises(SettingsError) as refused:
+        WarmingSettings.from_env({"WORKER_SERVICE": "gpu-worker", "REGION": "us-central1"})
+    assert list(refused.value.variables) == ["WORKER_REGION"]
 
 
 @pytest.mark.parametrize(
