@@ -2,38 +2,41 @@
 
 Only the message is kept. The photo stays where it was uploaded: a copy would outlive `DELETE /jobs/{id}`, which must
 leave nothing of a photo, and a photo that the shopper took back must not come up again. So a job can be replayed for as
-long as the uploads' bucket keeps its photo, a day by default (`retention_days` in terraform/variables.tf); the letter
-stays for longer, a week, for whoever asks what became of the job. `jobs.replay` tells which of them can still be sent.
+long as the uploads' bucket keeps its photo, a week by default (`retention_days` in terraform/variables.tf), which is
+how long letters are kept, too. `jobs.replay` tells which of them can still be sent.
 """
 
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 import msgspec
 
 from events.envelope import decode
 from events.errors import InvalidMessageError, TransientError
-from events.messages import EVENT_TYPES, JobRequested, StorageObject
+from events.messages import EVENT_TYPES, DeliveryRequested, JobRequested, StorageObject
 from events.names import parse_upload_name
 from events.validation import decode_json
 from jobs.dispatch import LANE_TOPICS
+from jobs.refusals import REASON, REFUSED_BY
 
 if TYPE_CHECKING:
     from events.envelope import Event
     from events.messages import PubsubMessage
     from events.names import JobName
-    from jobs.ports import ObjectStore
+    from jobs.ports import ObjectStore, StoredObject
 
-__all__ = ["DeadLetter", "DeadLetters", "GivenUp", "RetriesExhaustedError", "given_up"]
+__all__ = ["DeadLetter", "DeadLetters", "GivenUp", "LostUpload", "RetriesExhaustedError", "given_up"]
 
 _ADDED: Final = "CloudPubSubDeadLetterSource"
 """How the names of the attributes begin that Pub/Sub adds to a message which it gives up.
 
 Source: https://cloud.google.com/pubsub/docs/handling-failures.
 """
+_PARALLEL: Final = 16
 _TOPICS: Final = {kind.type: kind.topics[0] for kind in EVENT_TYPES if len(kind.topics) == 1}
 
 
@@ -43,24 +46,43 @@ class RetriesExhaustedError(TransientError):
     code: ClassVar[str] = "retries_exhausted"
 
 
+class LostUpload(NamedTuple):
+    """An upload whose event was given up, and its job."""
+
+    job: JobName
+    photo: StorageObject
+
+
 class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
-    """A message as it was published, the subscription that gave it up, and after how many attempts."""
+    """A message as it was published, the subscription that gave it up, and after how many attempts.
+
+    `reason` is that of a function which refused it at once, and then stands for the subscription; else it is empty.
+    """
 
     data: bytes
     attributes: dict[str, str]
     subscription: str
     attempts: int | None
+    reason: str = ""
 
     def job(self) -> Event[JobRequested]:
         """Raises `InvalidMessageError` if it asks for no job."""
         return decode(self.data, self.attributes, JobRequested)
 
-    def upload(self, bucket: str) -> JobName:
-        """The job whose upload it tells of. Raises `InvalidMessageError` if it tells of none in that bucket."""
+    def upload(self, bucket: str) -> LostUpload:
+        """Raises `InvalidMessageError` if it tells of no upload in that bucket."""
         uploaded = decode_json(self.data, StorageObject)
         if uploaded.bucket != bucket:
             raise InvalidMessageError({"$.bucket": f"expected {bucket!r}, got {uploaded.bucket!r}"})
-        return parse_upload_name(uploaded.name)
+        return LostUpload(parse_upload_name(uploaded.name), uploaded)
+
+    @property
+    def receiver(self) -> str:
+        """Whom it was to be told to, empty if it asks for no delivery."""
+        try:
+            return decode(self.data, self.attributes, DeliveryRequested).data.receiver
+        except InvalidMessageError:
+            return ""
 
     @property
     def topic(self) -> str | None:
@@ -73,27 +95,35 @@ class GivenUp(msgspec.Struct, frozen=True, kw_only=True):
 
 def given_up(message: PubsubMessage) -> GivenUp:
     """A message of the dead-letter topic, as it was before."""
-    count = message.attributes.get(f"{_ADDED}DeliveryCount", "")
+    attributes = dict(message.attributes)
+    reason, by = attributes.pop(REASON, ""), attributes.pop(REFUSED_BY, "")
+    count = attributes.get(f"{_ADDED}DeliveryCount", "")
     return GivenUp(
         data=message.data,
-        attributes={name: value for name, value in message.attributes.items() if not name.startswith(_ADDED)},
-        subscription=message.attributes.get(f"{_ADDED}Subscription", ""),
+        attributes={name: value for name, value in attributes.items() if not name.startswith(_ADDED)},
+        subscription=attributes.get(f"{_ADDED}Subscription", by),
         attempts=int(count) if count.isascii() and count.isdigit() else None,
+        reason=reason,
     )
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that is kept. `name` is that of its object; `reason` says why it is here, for people."""
+    """A message that is kept. `name` is that of its object; `reason` says why it is here, for people.
+
+    One whose object can't be read has that as its data, and nobody knows when it was kept.
+    """
 
     name: str
     reason: str
-    kept_at: datetime
+    kept_at: datetime | None
     message: GivenUp
 
     @classmethod
-    def of_job(cls, message: GivenUp, job: JobRequested, *, at: datetime) -> DeadLetter:
+    def of_job(
+        cls, message: GivenUp, job: JobRequested, *, at: datetime, reason: str = "the job failed at every attempt"
+    ) -> DeadLetter:
         name = f"{job.tenant}/{job.job_id}/run-{job.run}-{job.lane}.json"
-        return cls(name=name, reason="the job failed at every attempt", kept_at=at, message=message)
+        return cls(name=name, reason=reason, kept_at=at, message=message)
 
     @classmethod
     def of_upload(cls, message: GivenUp, job: JobName, *, at: datetime) -> DeadLetter:
@@ -101,9 +131,12 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
         return cls(name=name, reason="the upload could not be looked at", kept_at=at, message=message)
 
     @classmethod
-    def of_other(cls, message: GivenUp, reason: str, *, at: datetime) -> DeadLetter:
-        """Named after its content, so that it is kept once however often it comes."""
-        content = msgspec.json.encode((message.data, message.attributes), order="sorted")
+    def of_other(cls, message: GivenUp, message_id: str, reason: str, *, at: datetime) -> DeadLetter:
+        """Named after its content and its id as a dead letter: kept once however often it comes.
+
+        One that is given up again after a replay has another name, so nobody who clears the first away loses it.
+        """
+        content = msgspec.json.encode((message.data, message.attributes, message_id), order="sorted")
         name = f"~other/{hashlib.sha256(content).hexdigest()[:32]}.json"
         return cls(name=name, reason=reason, kept_at=at, message=message)
 
@@ -122,5 +155,18 @@ class DeadLetters:
     def all(self) -> list[DeadLetter]:
         """In order of their names: by tenant, then by age of the job, then by run."""
         names = [stat.name for stat in self._store.list(self._bucket, "")]
-        stored = (self._store.read(self._bucket, name) for name in names)
-        return [decode_json(one.data, DeadLetter) for one in stored if one is not None]
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            stored = pool.map(lambda name: self._store.read(self._bucket, name), names)
+            return [_letter(one) for one in stored if one is not None]
+
+    def clear(self, letter: DeadLetter) -> None:
+        """Only after its message was sent again."""
+        self._store.delete(self._bucket, letter.name)
+
+
+def _letter(stored: StoredObject) -> DeadLetter:
+    try:
+        return decode_json(stored.data, DeadLetter)
+    except InvalidMessageError as error:
+        raw = GivenUp(data=stored.data, attributes={}, subscription="", attempts=None)
+        return DeadLetter(name=stored.stat.name, reason=f"it can't be read: {error}", kept_at=None, message=raw)

@@ -109,7 +109,7 @@ def list_letters(place: Place, console: Console, *, everything: bool = False) ->
     """0. Prints a row for each letter, by default without those whose job is done or deleted by now."""
     table = Table(box=SIMPLE_HEAD)
     table.add_column("job or letter", no_wrap=True)
-    for column in ("run", "given up by", "kept at", "standing", "why"):
+    for column in ("what", "run", "given up by", "kept at", "standing", "why"):
         table.add_column(column, overflow="fold")
     again = place.replay()
     letters = place.letters().all()
@@ -122,9 +122,10 @@ def list_letters(place: Place, console: Console, *, everything: bool = False) ->
         shown += 1
         table.add_row(
             _label(letter),
+            escape(_about(letter)),
             "" if wanted is None else str(wanted.data.run),
             escape(_given_up_by(letter)),
-            f"{letter.kept_at:%Y-%m-%d %H:%M}",
+            "" if letter.kept_at is None else f"{letter.kept_at:%Y-%m-%d %H:%M}",
             standing,
             escape(letter.reason),
         )
@@ -188,7 +189,7 @@ def _send(place: Place, again: Replay, letter: DeadLetter) -> list[Sent]:
     if message.topic is None:
         raise ConflictError("nothing says where it was published; a photo can only be uploaded again")
     place.publisher.publish(message.topic, message.data, message.attributes)
-    place.store.delete(place.letters_bucket, letter.name)
+    place.letters().clear(letter)
     return []
 
 
@@ -223,6 +224,13 @@ def _told(sent: Sent, told: ResultCompleted | ResultFailed) -> str:
 def _label(letter: DeadLetter) -> str:
     wanted = job_of(letter)
     return letter.name if wanted is None else wanted.data.job_id
+
+
+def _about(letter: DeadLetter) -> str:
+    """The event, what it is about, and whom it was for, as far as the message says."""
+    message = letter.message
+    said = (message.attributes.get("ce-type", ""), message.attributes.get("ce-subject", ""))
+    return " ".join(filter(None, (*said, message.receiver and f"to {message.receiver}")))
 
 
 def _given_up_by(letter: DeadLetter) -> str:

@@ -107,7 +107,7 @@ def test_of_each_job_the_letter_of_its_latest_run_counts() -> None:
     _, first = scene.queued()
     _, second = scene.queued(photo(1))
     runs = [msgspec.structs.replace(first, data=msgspec.structs.replace(first.data, run=run)) for run in (0, 2, 1)]
-    other = DeadLetter.of_other(as_given_up(b"x", {}), "why", at=AT)
+    other = DeadLetter.of_other(as_given_up(b"x", {}), "7", "why", at=AT)
     chosen = latest([*map(letter_of, (*runs, second)), other])
     jobs = [job_of(letter) for letter in chosen]
     assert [None if job is None else (job.data.job_id, job.data.run) for job in jobs] == [
