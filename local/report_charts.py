@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Chart", "Series", "charts"]
 
 _INCHES: Final = (3.9, 2.5)
-_BAR_INCHES: Final = 0.42
+_BAR, _LABEL = 0.34, 0.19
+"""Of the space of a bar: its height, and where above its middle its label begins."""
 _INK, _GRID = "#010101", "#020202"
 _COLORS: Final = ("#010203", "#020304", "#030405", "#040506", "#050607")
 _VARIABLES: Final = {_INK: "var(--muted)", _GRID: "var(--grid)"} | {
@@ -106,6 +107,7 @@ def charts(figures: CostFigures) -> list[Chart]:
     """All of them, in the report's order."""
     hours = [row for row in figures.by_hour if row["hour"] > figures.until - _HOURS_SHOWN]
     warming_usd = sum(row["usd"] for row in figures.warming)
+    recipes = [_in_words(row) for row in figures.recipes]
     return [
         _chart("Cost by day", "USD at list prices, by what it was spent on", _KINDS, figures.by_day, _stacked),
         _chart("Cost of an image", "USD a photo, by day", _PRICES, figures.by_day, _lines(_log_usd)),
@@ -120,8 +122,14 @@ def charts(figures: CostFigures) -> list[Chart]:
             figures.warming[-_GROUPS_SHOWN:],
             _grouped,
         ),
-        _chart("Tenants and recipes", f"USD, the {_MOST_RECIPES} dearest", _TENANTS, figures.recipes, _dearest),
+        _chart("Tenants and recipes", f"USD, the {_MOST_RECIPES} dearest", _TENANTS, recipes, _dearest),
     ]
+
+
+def _in_words(row: dict[str, Any]) -> dict[str, Any]:
+    """With what the recipe is, instead of its digest and JSON."""
+    said = row | {"recipe": recipe_label(row["recipe_json"])}
+    return {name: value for name, value in said.items() if name != "recipe_json"}
 
 
 def _chart(
@@ -264,11 +272,11 @@ def _dates(axes: Axes) -> None:
 
 def _dearest(axes: Axes, series: tuple[Series, ...], rows: Rows) -> None:
     shown = rows[:_MOST_RECIPES][::-1]
-    labels = [f"{row['tenant']}: {recipe_label(row['recipe_json'])}" for row in shown]
-    axes.barh(range(len(shown)), _values(shown, series[0].key), height=_BAR_INCHES, color=_color(series[0]))
+    labels = [f"{row['tenant']}: {row['recipe']}" for row in shown]
+    axes.barh(range(len(shown)), _values(shown, series[0].key), height=_BAR, color=_color(series[0]))
     axes.set_yticks([])
     for place, label in enumerate(labels):
-        axes.annotate(label, (0, place + 0.32), va="bottom", fontsize=8)
+        axes.annotate(label, (0, place + _LABEL), va="bottom", fontsize=8)
     axes.set_ylim(-0.5, len(shown))
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(5))

@@ -37,14 +37,14 @@ def page(figures: CostFigures, *, source: str, read_at: datetime) -> str:
     return environment.get_template("report.html.j2").render(
         period=_period(figures.since.date(), figures.until.date()),
         source=source,
-        read_at=f"{read_at:%d %B %Y at %H:%M}",
+        read_at=f"{read_at:%-d %B %Y at %H:%M}",
         tiles=tiles(figures),
         charts=charts(figures),
     )
 
 
 def _period(first: date, last: date) -> str:
-    return f"{first:%d %B} to {last:%d %B %Y}" if first < last else f"{last:%d %B %Y}"
+    return f"{first:%-d %B} to {last:%-d %B %Y}" if first < last else f"{last:%-d %B %Y}"
 
 
 def tiles(figures: CostFigures) -> list[tuple[str, Amount]]:

@@ -15,6 +15,7 @@ from playwright.sync_api import expect
 from events import errors
 from functions.rate_limits import RateLimitedError
 from tests.browser.dying_line import DyingLine
+from tests.browser.looks import DESKTOP, DEVICES, PHONE, look
 from tests.browser.photos import heic, jpeg
 
 if TYPE_CHECKING:
@@ -25,18 +26,8 @@ if TYPE_CHECKING:
     from tests.browser.shopper import Shopper
 
 ROOT: Final = Path(__file__).parents[2]
-SCREENSHOTS: Final = ROOT / "out" / "screenshots"
 SAMPLE: Final = ROOT / "assets" / "photos" / "phone-portrait.jpg"
-PHONE: Final[dict[str, Any]] = {
-    "viewport": {"width": 360, "height": 740},
-    "is_mobile": True,
-    "has_touch": True,
-    "device_scale_factor": 2,
-}
-DESKTOP: Final[dict[str, Any]] = {"viewport": {"width": 1280, "height": 900}}
 SAVE_DATA: Final = "Object.defineProperty(navigator.connection, 'saveData', { get: () => true })"
-AXE: Final[dict[str, Any]] = {"resultTypes": ["violations"]}
-DEVICES: Final = {"phone": PHONE, "desktop": DESKTOP}
 
 
 @pytest.fixture(params=DEVICES)
@@ -380,23 +371,23 @@ class TestEverybody:
         shopper.expected.append("ERR_CONNECTION_RESET")
         page = shopper.page
         page.evaluate((npm / "axe-core" / "axe.min.js").read_text())
-        look(page, f"{device}-empty")
+        looked_at(page, f"{device}-empty")
         with DyingLine(after=10, closes=False) as line:
             shopper.route("/uploads/", "PUT", [line.take])
             choose(page, sample(device))
             expect(page.locator("#now")).to_contain_text("Uploading")
-            look(page, f"{device}-uploading")
+            looked_at(page, f"{device}-uploading")
             page.click("#cancel")
         choose(page, sample(device))
         state(page, "ready")
         chip(page, "pop_art").click()
         settled(page)
         page.click("#timings summary")
-        look(page, f"{device}-ready")
+        looked_at(page, f"{device}-ready")
         page.click("#anew")
         choose(page, b"<html></html>" * 30)
         state(page, "failed")
-        look(page, f"{device}-failed")
+        looked_at(page, f"{device}-failed")
 
 
 def sample(name: str) -> bytes:
@@ -407,16 +398,9 @@ def sample(name: str) -> bytes:
     return encoded.getvalue()
 
 
-def look(page: Page, name: str) -> None:
-    """Nothing to object to for axe, nothing wider than the screen; a picture of it all."""
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    for scheme, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
-        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # type: ignore[arg-type]  # one of the two
-        found = page.evaluate("async (wanted) => (await axe.run(wanted)).violations", AXE | rules)
-        assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []
-        whole = page.locator("#tools").is_visible()  # of a phone, such a picture shows what only a desktop has
-        page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=whole, scale="css")
-    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+def looked_at(page: Page, name: str) -> None:
+    """A picture of it all; of a phone, such a one of any but the finished page shows what only a desktop has."""
+    look(page, name, whole=page.locator("#tools").is_visible())
 
 
 def press(page: Page, key: str, *, until: str) -> None:
