@@ -5,10 +5,12 @@ From the BigQuery of the stack that `up` started, else from what the last one le
 
 from __future__ import annotations
 
+import re
+from argparse import ArgumentTypeError
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.console import Console
 
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "run"]
 
 
+_MOST_DAYS: Final = 3660
+
+
 class _Source(NamedTuple):
     queries: BigQueryQueries
     dataset: str
@@ -37,10 +42,17 @@ class _Source(NamedTuple):
 
 def add_arguments(parser: argparse.ArgumentParser, *, state: Path) -> None:
     parser.add_argument("--out", type=Path, default=Path("out/report.html"), help="the page (default: out/report.html)")
-    parser.add_argument("--days", type=int, default=30, help="how many days to look back (default: 30)")
+    parser.add_argument("--days", type=_days, default=30, help="how many days to look back (default: 30)")
     parser.add_argument("--project", help="a Google Cloud project, instead of this machine")
     parser.add_argument("--dataset", default=DATASET, help=f"its dataset (default: {DATASET})")
     parser.add_argument("--state", type=Path, default=state, help="where `up` keeps its state (default: .local)")
+
+
+def _days(text: str) -> int:
+    """Raises `ArgumentTypeError`."""
+    if re.fullmatch("[0-9]{1,4}", text) and 1 <= int(text) <= _MOST_DAYS:
+        return int(text)
+    raise ArgumentTypeError(f"{text[:20]!r} is not a number of days from 1 to {_MOST_DAYS}")
 
 
 def run(options: argparse.Namespace, info: StackInfo | None) -> int:

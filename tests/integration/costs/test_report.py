@@ -89,6 +89,15 @@ def test_days_before_the_time_asked_for_are_left_out(
     assert f"Cost: {money(today)} USD" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("days", ["0", "-3", "3661", "99999999", "9" * 5000, "1.5", "week", "\u0663"])
+def test_a_number_of_days_that_makes_no_report_is_refused_in_words(
+    days: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        options(f"--days={days}", state=tmp_path)
+    assert "is not a number of days from 1 to 3660" in capsys.readouterr().err
+
+
 def test_without_anything_recorded_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="nothing was recorded yet"):
         report.run(options(state=tmp_path), None)
