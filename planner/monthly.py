@@ -122,7 +122,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     message_kb: NotNegative = 2.0
     request_kb: NotNegative = 2.0
     log_line_kb: NotNegative = 1.5
-    upload_days: Positive = 1.0
+    upload_days: Positive = 7.0
     result_days: Positive = 30.0
     images_gib: NotNegative = 46.0
     """Of containers that are kept: five images of the worker, and of each function."""

@@ -122,10 +122,10 @@ variable "active_region" {
 variable "retention_days" {
   description = <<-EOT
     How long objects are kept. A photo can get another effect, and a dead letter of it be replayed, as long as it is
-    there. The records of a job outlive its results, or nobody could delete those.
+    there, so it stays for as long as the letter. The records of a job outlive its results, or nobody could delete those.
   EOT
   type = object({
-    uploads      = optional(number, 1)
+    uploads      = optional(number, 7)
     mattes       = optional(number, 30)
     results      = optional(number, 30)
     jobs         = optional(number, 31)
@@ -141,6 +141,11 @@ variable "retention_days" {
   validation {
     condition     = var.retention_days.jobs > max(var.retention_days.mattes, var.retention_days.results, var.retention_days.uploads)
     error_message = "The records of a job must be kept for longer than its photo, its matte and its results."
+  }
+
+  validation {
+    condition     = var.retention_days.uploads >= var.retention_days.dead_letters
+    error_message = "A photo must be kept for as long as a dead letter of its job, which is worth nothing without it."
   }
 }
 

@@ -32,7 +32,7 @@ run "temporary_data_goes_by_itself" {
         for rule in bucket.lifecycle_rule : one(rule.condition).age
         if one(rule.action).type == "Delete" && length(coalesce(one(rule.condition).matches_prefix, [])) == 0
       ]
-    } == { uploads = [1], mattes = [30], results = [30], jobs = [31], dead-letters = [7], assets = [] }
+    } == { uploads = [7], mattes = [30], results = [30], jobs = [31], dead-letters = [7], assets = [] }
     error_message = "Buckets keep their objects for another time than they should."
   }
 
@@ -59,6 +59,29 @@ run "browsers_of_the_shops_may_upload" {
       { origin = tolist(["https://shop.example.com"]), method = tolist(["PUT"]) },
     ]
     error_message = "The uploads bucket must take a PUT from the tenants' pages, and from no others."
+  }
+}
+
+run "photos_are_kept_for_as_long_as_the_dead_letters_of_their_jobs" {
+  command = plan
+
+  variables {
+    retention_days = { uploads = 6 }
+  }
+
+  expect_failures = [var.retention_days]
+}
+
+run "both_may_be_kept_for_a_shorter_time" {
+  command = plan
+
+  variables {
+    retention_days = { uploads = 1, dead_letters = 1 }
+  }
+
+  assert {
+    condition     = [for rule in google_storage_bucket.this["uploads"].lifecycle_rule : one(rule.condition).age if one(rule.action).type == "Delete"] == [1]
+    error_message = "A photo is not kept for the day that was asked for."
   }
 }
 
