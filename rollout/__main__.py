@@ -6,8 +6,9 @@ rollback  end the rollout under way now: the new revision gets none
 status    what serves, and which rollout is under way
 smoke     a real photo through the public API of an environment
 
-Exit status: 0 promoted, or done; 1 an error, after which the same command goes on; 2 wrong arguments; 3 rolled back;
-4 refused, since another rollout is under way or the service is not in a state for one.
+Exit status: 0 promoted, or done; 1 an error, after which the same command goes on, unless a canary was watched, which
+is then taken back; 2 wrong arguments; 3 rolled back; 4 refused, since another rollout is under way or the service is
+not in a state for one.
 """
 
 from __future__ import annotations

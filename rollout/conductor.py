@@ -7,8 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from events.errors import ConflictError, CutoutError, TransientError
-from rollout.decision import Verdict, decide
-from rollout.plan import Apply, Finished, Refuse, Smoke, Wait, end_by_hand, next_step
+from rollout.decision import Verdict, decide, unmeasured
+from rollout.plan import Apply, Finished, Refuse, Smoke, Wait, end_by_hand, let_go, next_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,8 +74,16 @@ class Conductor:
     def carry_out(self, name: str, order: Order) -> Finished | Refuse:
         """Roll out, or go on with what was begun before.
 
-        Raises a `CutoutError` where it can't go on; nothing is lost then, and the next call goes on from there.
+        Raises a `CutoutError` where it can't go on; nothing is lost then, and the next call goes on from there. But no
+        traffic is left with a revision that nobody watches: where it ends so, or is interrupted, that goes back first.
         """
+        try:
+            return self._carry_out(name, order)
+        except (Exception, KeyboardInterrupt) as error:
+            self._let_go(name, order, str(error) or type(error).__name__)
+            raise
+
+    def _carry_out(self, name: str, order: Order) -> Finished | Refuse:
         known, failures = _Known(), 0
         while True:
             try:
@@ -115,6 +123,16 @@ class Conductor:
                 self._sleep(self._pace.start)
             else:
                 return Finished(outcome, step.text)
+
+    def _let_go(self, name: str, order: Order, reason: str) -> None:
+        """Tried once: what ended the rollout is told whatever comes of it."""
+        try:
+            service = self._run.read(name)
+            step = let_go(service, order, self._clock(), f"the rollout ended: {reason}")
+            if step is not None:
+                self._apply(service, step)
+        except CutoutError as error:
+            self._say(f"left as it is: {error}")
 
     def _waited_too_long(self, step: Apply | Wait | Smoke | Watch, order: Order, known: _Known) -> TypeGuard[Wait]:
         """A rollout under way ends by itself; this is for what comes before it."""
@@ -157,9 +175,13 @@ class Conductor:
         now = self._clock()
         if now < step.begun + LATE:
             return Verdict("watch", "nothing is measured yet")
-        new = self._measurements.sample(name, step.new, step.since, now)
-        old = self._measurements.sample(name, step.old, step.since, now)
-        return decide(new, old, now - step.begun - LATE, self._criteria, smoke_jobs=step.jobs)
+        watched = now - step.begun - LATE
+        try:
+            new = self._measurements.sample(name, step.new, step.since, now)
+            old = self._measurements.sample(name, step.old, step.since, now)
+        except TransientError as error:
+            return unmeasured(str(error), watched, self._criteria)
+        return decide(new, old, watched, self._criteria, smoke_jobs=step.jobs)
 
     def _tell(self, text: str, known: _Known) -> None:
         """What stays the same is told once."""

@@ -17,7 +17,7 @@ from rollout.intervals import least_difference, share
 if TYPE_CHECKING:
     from rollout.sample import Sample
 
-__all__ = ["Criteria", "Verdict", "decide"]
+__all__ = ["Criteria", "Verdict", "decide", "unmeasured"]
 
 
 class Verdict(NamedTuple):
@@ -72,6 +72,13 @@ def decide(new: Sample, old: Sample, watched: timedelta, criteria: Criteria, *, 
     if doubt:
         return Verdict("roll_back", f"still in doubt after {_minutes(watched)}: {doubt} ({numbers})")
     return Verdict(criteria.when_quiet, f"only {seen} in {_minutes(watched)}, none of them bad ({numbers})")
+
+
+def unmeasured(problem: str, watched: timedelta, criteria: Criteria) -> Verdict:
+    """While nothing can be measured, nothing is proved: an outage is waited out until the deadline."""
+    if watched < criteria.deadline:
+        return Verdict("watch", f"can't be measured, until {_minutes(criteria.deadline)} are over ({problem})")
+    return Verdict("roll_back", f"can't be measured after {_minutes(watched)} ({problem})")
 
 
 def _charged(new: Sample, old: Sample, criteria: Criteria) -> Sample:

@@ -45,6 +45,7 @@ __all__ = [
     "Watch",
     "candidate_of",
     "end_by_hand",
+    "let_go",
     "next_step",
 ]
 
@@ -167,6 +168,17 @@ def end_by_hand(service: Service, now: datetime, outcome: Outcome, by: str) -> A
     if candidate is None or not candidate.ready:
         return Refuse("the new revision is not ready")
     return _promote(service, record, candidate, now, f"by hand, by {by}")
+
+
+def let_go(service: Service, order: Order, now: datetime, reason: str) -> Apply | None:
+    """The traffic back from a revision that this rollout gave some, and now stops watching; None where it gave none.
+
+    Raises `PermanentError` likewise.
+    """
+    record = under_way(service.annotations)
+    if record is None or record.holder != order.holder or record.watching_since is None:
+        return None
+    return _back(service, record, now, reason)
 
 
 def _first(service: Service, order: Order, now: datetime) -> Step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import repeat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ from tests.unit.rollout.cloud_run import NOW, ORDER, apply, service
 from tests.unit.rollout.samples import sample
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from rollout.plan import Smoke
@@ -57,16 +59,19 @@ class Jobs:
 
 
 class Numbers:
-    """`rollout.ports.Measurements`, the same at all times."""
+    """`rollout.ports.Measurements`, the same at all times. Until `failures` are over, each asking raises the next."""
 
     def __init__(self, of: Sample) -> None:
         self.of = of
         self.spans: list[tuple[datetime, datetime]] = []
+        self.failures: Iterator[BaseException] = iter(())
 
     def sample(self, service: str, revision: str, since: datetime, until: datetime) -> Sample:
         assert service
         assert revision
         self.spans.append((since, until))
+        for failure in self.failures:
+            raise failure
         return self.of
 
 
@@ -126,3 +131,69 @@ def test_a_service_that_never_settles_is_not_waited_for_for_ever() -> None:
     assert isinstance(end, Refuse)
     assert "for too long" in end.reason
     assert desk.clock() - NOW <= ORDER.start_within + timedelta(minutes=1)
+
+
+def split(desk: Desk) -> list[tuple[str, int]]:
+    return [(each.revision, each.percent) for each in desk.run.state.traffic]
+
+
+def test_an_outage_of_monitoring_is_waited_out_while_a_canary_is_watched() -> None:
+    desk = Desk(service())
+    desk.numbers.failures = repeat(TransientError("Monitoring is away"), 30)
+    end = desk.conductor.carry_out("gpu-worker", ORDER)
+    assert isinstance(end, Finished)
+    assert end.outcome == "promoted"
+
+
+def test_a_canary_that_can_not_be_measured_until_the_deadline_is_taken_back() -> None:
+    desk = Desk(service())
+    desk.numbers.failures = repeat(TransientError("Monitoring is away"))
+    end = desk.conductor.carry_out("gpu-worker", ORDER)
+    assert isinstance(end, Finished)
+    assert end.outcome == "rolled_back"
+    assert "can't be measured" in end.reason
+    assert split(desk) == [("old", 100)]
+    assert desk.clock() - NOW >= Criteria().deadline
+
+
+@pytest.mark.parametrize(
+    "error", [ForbiddenError("you may not read metrics"), KeyboardInterrupt(), ValueError("a bug")]
+)
+def test_a_canary_that_nobody_watches_any_more_is_taken_back(error: BaseException) -> None:
+    desk = Desk(service())
+    desk.numbers.failures = iter([error])
+    with pytest.raises(type(error)):
+        desk.conductor.carry_out("gpu-worker", ORDER)
+    assert split(desk) == [("old", 100)]
+    assert not [each for each in desk.run.state.traffic if each.tag]
+    end = desk.conductor.carry_out("gpu-worker", ORDER)
+    assert isinstance(end, Finished)
+    assert end.outcome == "rolled_back"
+    assert "the rollout ended" in end.reason
+
+
+def test_an_error_that_ends_a_canary_is_told_even_where_it_can_not_be_taken_back() -> None:
+    desk = Desk(service())
+    desk.numbers.failures = iter([ForbiddenError("you may not read metrics")])
+    read = desk.run.read
+
+    def refusing_once_watched(name: str) -> Service:
+        if desk.numbers.spans:
+            raise TransientError("Cloud Run is away")
+        return read(name)
+
+    desk.run.read = refusing_once_watched  # type: ignore[method-assign]  # the outage begins with the watching
+    with pytest.raises(ForbiddenError, match="metrics"):
+        desk.conductor.carry_out("gpu-worker", ORDER)
+    assert split(desk) == [("old", 90), ("new", 10)]
+    assert "left as it is: Cloud Run is away" in desk.said
+
+
+def test_an_error_before_the_canary_leaves_what_the_next_call_goes_on_from() -> None:
+    beginning = next_step(service(), ORDER, NOW)
+    assert isinstance(beginning, Apply)
+    desk = Desk(apply(service(), beginning.change))
+    desk.run.failures = [ForbiddenError("you may not")]
+    with pytest.raises(ForbiddenError):
+        desk.conductor.carry_out("gpu-worker", ORDER)
+    assert desk.run.state.annotations == beginning.change.annotations
