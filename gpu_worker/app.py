@@ -7,7 +7,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -30,9 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = ["PushVerifier", "WorkerApp"]
 
+T = TypeVar("T")
+
 _LOG: Final = logging.getLogger(__name__)
 _MAX_PUSH_BYTES: Final = 14_000_000
 """Pub/Sub's largest message, 10 MB, in base64."""
+_CLOSE_SECONDS: Final = 0.5
+"""For the network's thread at the end: it is idle, or busy with a job that was given back."""
+_ASIDES: Final = 8
+"""Threads for what is quick but blocks; those of jobs may all be taken."""
 
 
 class PushVerifier(Protocol):
@@ -44,6 +50,12 @@ class OverloadedError(TransientError):
     """More jobs than this process may hold."""
 
     code = "overloaded"
+
+
+class ShuttingDownError(TransientError):
+    """The process ends before the job does: another one starts it again."""
+
+    code = "shutting_down"
 
 
 class WorkerApp:
@@ -65,6 +77,7 @@ class WorkerApp:
         self._max_pending = max_pending
         self._on_start_failure = on_start_failure
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="job")
+        self._asides = ThreadPoolExecutor(_ASIDES, thread_name_prefix="aside")
         self._pending = 0
         self._worker: asyncio.Future[Worker] | None = None
         metrics.watch(in_flight=lambda: float(self._pending), queue=lambda: float(self._queue()))
@@ -88,7 +101,14 @@ class WorkerApp:
         self._threads.shutdown(wait=False, cancel_futures=True)
         worker = self._ready_worker()
         if worker is not None:
-            await asyncio.to_thread(worker.close)
+            _, busy = await asyncio.wait({self._aside(worker.close)}, timeout=_CLOSE_SECONDS)
+            if busy:
+                _LOG.warning("network_busy_at_end")
+        self._asides.shutdown(wait=False, cancel_futures=True)
+
+    def _aside(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        """In a thread that nothing waits for at the end, as asyncio does for its own."""
+        return asyncio.get_running_loop().run_in_executor(self._asides, work)
 
     def _start_worker(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._worker is None:
@@ -114,12 +134,12 @@ class WorkerApp:
         async def endpoint(request: Request) -> Response:
             try:
                 if self._verifier is not None:
-                    await asyncio.to_thread(self._verifier.verify, request.headers.get("authorization"))
+                    await self._verify(self._verifier, request.headers.get("authorization"))
                 await handle(decode_json(await _body(request), PubsubPush))
+            except asyncio.CancelledError:  # the server's time to drain is over
+                return self._refuse(ShuttingDownError("the worker is told to end; the job starts again"))
             except CutoutError as error:
-                self._metrics.refused(error.code)
-                _LOG.warning("push_refused", extra={"code": error.code, "reason": error.message})
-                return _refusal(error)
+                return self._refuse(error)
             except Exception:  # noqa: BLE001  # a bug must not lose the message: it is refused, and comes again
                 self._metrics.refused("internal")
                 _LOG.exception("push_failed")
@@ -127,6 +147,14 @@ class WorkerApp:
             return Response(status_code=HTTPStatus.NO_CONTENT)
 
         return endpoint
+
+    def _refuse(self, error: CutoutError) -> Response:
+        self._metrics.refused(error.code)
+        _LOG.warning("push_refused", extra={"code": error.code, "reason": error.message})
+        return _refusal(error)
+
+    async def _verify(self, verifier: PushVerifier, authorization: str | None) -> None:
+        await self._aside(lambda: verifier.verify(authorization))
 
     async def _job(self, push: PubsubPush) -> None:
         event = decode(push.message.data, push.message.attributes, JobRequested)
@@ -146,7 +174,7 @@ class WorkerApp:
     async def _warmup(self, push: PubsubPush) -> None:
         event = decode(push.message.data, push.message.attributes, WarmupRequested)
         worker = await self._wait_until_ready()
-        await asyncio.to_thread(worker.note_activity)
+        await self._aside(worker.note_activity)
         _LOG.info("warmed_up", extra={"reason": event.data.reason})
 
     async def _wait_until_ready(self) -> Worker:
@@ -159,7 +187,7 @@ class WorkerApp:
         worker = self._ready_worker()
         if worker is None:
             return _json({"status": "starting"}, HTTPStatus.SERVICE_UNAVAILABLE)
-        report = await asyncio.to_thread(worker.report)
+        report = await self._aside(worker.report)
         healthy = report["status"] == "ok"
         return _json(report, HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE)
 

@@ -139,6 +139,26 @@ def test_a_worker_that_is_told_to_end_finishes_its_job_first(stack: Stack, notif
     assert isinstance(notifications.wait_for(job_id, seconds=PATIENCE).result, ResultCompleted)
 
 
+def test_a_job_that_outlives_the_grace_is_given_back_in_time(stack: Stack) -> None:
+    """Cloud Run kills the process 10 s after it told it to end."""
+    _, push = a_push(stack, 101)
+    with (
+        a_worker(stack, INSTANT_SECONDS="25") as (process, url),
+        ThreadPoolExecutor(1) as pool,
+    ):
+        answer = pool.submit(httpx.post, f"{url}/jobs", json=push, timeout=PATIENCE)
+        deadline = time.monotonic() + PATIENCE
+        while "cutout_jobs_in_flight 1.0" not in httpx.get(f"{url}/metrics").text:
+            assert time.monotonic() < deadline
+        process.send_signal(signal.SIGTERM)
+        told = time.monotonic()
+
+        assert process.wait(timeout=PATIENCE) == 0
+        assert time.monotonic() - told < 10
+        assert answer.result().status_code == 503
+        assert answer.result().json()["error"]["code"] == "shutting_down"
+
+
 def test_a_push_with_two_bad_fields_is_refused_and_both_are_named(stack: Stack) -> None:
     _, push = a_push(stack, 200)
     data = base64.b64decode(push["message"]["data"]).replace(b'"lane":"gpu"', b'"lane":"tpu"')
