@@ -1,7 +1,19 @@
+variable "most_instances" {
+  description = "The most instances of a function, by its name, where it is not that of functions.tf. Cloud Run refuses a function whose most instances together need more CPU or memory than the project has in the region."
+  type        = map(number)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for function in keys(var.most_instances) : contains(keys(local.functions), function)])
+    error_message = "There is no such function."
+  }
+}
+
 locals {
   # CPU, memory, concurrency and the number of instances: what waits (polling, webhooks, Pub/Sub) shares an instance, and
   # what computes has one to itself. A public function can be called by anybody, so its most instances are also the most
-  # that anybody can make it cost; one that answers events is bounded by what it calls.
+  # that anybody can make it cost; one that answers events is bounded by what it calls. A new project has 20 vCPU and
+  # 40 GiB in a region, within which each function stays.
   #
   # `reads`, `creates`, `adds` and `deletes` are buckets. A look-up needs the right to list, or Cloud Storage says 403 of
   # an object that is not there. Whoever creates an object that is there already needs the right to delete it
@@ -76,7 +88,7 @@ locals {
       cpu         = 2
       memory      = 4
       concurrency = 1
-      most        = 20
+      most        = 10
       seconds     = 300
       reads       = ["jobs", "uploads", "mattes", "results", "assets"]
       creates     = ["jobs", "results"]
@@ -187,7 +199,7 @@ locals {
       cpu         = try(given.cpu, 1)
       memory      = try(given.memory, 0.5)
       concurrency = try(given.concurrency, 1)
-      most        = given.most
+      most        = lookup(var.most_instances, name, given.most)
       seconds     = try(given.seconds, 60)
       settings    = concat(local.function_groups, try(given.settings, []))
       secrets     = concat(["content"], try(given.secrets, []), try(given.signs, false) && var.cdn.signed ? ["cdn-key"] : [])

@@ -2,8 +2,9 @@ project     = "cutout-staging"
 environment = "staging"
 domain      = "staging.cutout.example.com"
 
-# Staging has a quota of its own, and no shoppers.
-worker = { max_instances = 1 }
+# Staging has quotas of its own, those of a new project, and no shoppers.
+worker    = { max_instances = 1 }
+catalogue = { tasks = 1, parallelism = 1 }
 
 warming = { policy = "off" }
 

@@ -35,11 +35,39 @@ run "each_function_has_an_account_of_its_own_and_bounds" {
     error_message = "A function has instances when idle, or no bound."
   }
 
+  assert {
+    condition     = alltrue([for function in local.function_specs : function.most * function.cpu <= 20 && function.most * function.memory <= 40])
+    error_message = "Cloud Run refuses a function whose most instances need more than the 20 vCPU and 40 GiB of a new project."
+  }
+
   # Pub/Sub waits for 600 s.
   assert {
     condition     = alltrue([for subscription in local.subscriptions : google_cloudfunctions2_function.this[subscription.function].service_config[0].timeout_seconds <= 600 if can(subscription.function)])
     error_message = "A function may work on a message after Pub/Sub has sent it again."
   }
+}
+
+run "a_function_may_have_more_instances_where_the_project_has_room" {
+  command = plan
+
+  variables {
+    most_instances = { render = 40 }
+  }
+
+  assert {
+    condition     = [for name in ["render", "restyle"] : google_cloudfunctions2_function.this[name].service_config[0].max_instance_count] == [40, 10]
+    error_message = "The variable decides for the function that it names."
+  }
+}
+
+run "a_function_that_there_is_not_has_no_instances" {
+  command = plan
+
+  variables {
+    most_instances = { renders = 40 }
+  }
+
+  expect_failures = [var.most_instances]
 }
 
 # All rights that there are: whoever adds one adds it here, too.

@@ -81,6 +81,22 @@ def test_the_worker_starts_with_what_is_planned_for_it(monkeypatch: pytest.Monke
     assert settings.max_pending >= template["max_instance_request_concurrency"]
 
 
+def test_staging_fits_into_the_quotas_of_a_new_project(module: Module) -> None:
+    """Cloud Run compares the most instances of each, times their size, with 20 vCPU and 40 GiB."""
+    planned = module.planned("staging.tfvars")
+    worker = planned.worker("us-central1")["template"][0]
+    [job] = planned.resources["google_cloud_run_v2_job"].values()
+    task = job["template"][0]
+    sizes = [
+        (worker["scaling"][0]["max_instance_count"], worker["containers"][0]),
+        (task["parallelism"], task["template"][0]["containers"][0]),
+    ]
+    for most, container in sizes:
+        limits = container["resources"][0]["limits"]
+        assert most * int(limits["cpu"]) <= 20
+        assert most * int(limits["memory"].removesuffix("Gi")) <= 40
+
+
 def test_staging_is_small(module: Module) -> None:
     limits = {
         name: module.planned(f"{name}.tfvars").worker("us-central1")["template"][0]["scaling"][0]["max_instance_count"]
