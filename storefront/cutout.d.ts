@@ -1,14 +1,107 @@
-/** What the shopper wants back. Every field has a default; the API names all values and refuses unknown fields. */
+export type Effect =
+  | 'none'
+  | 'black_white'
+  | 'enhanced_black_white'
+  | 'pop_art'
+  | 'halftone'
+  | 'dither'
+  | 'eight_bit'
+  | 'sketch'
+  | 'sepia';
+
+/** `jpg` needs a background; `mask` is the 8-bit alpha alone, as PNG: no effect, background, shadow or outline. */
+export type Format = 'png' | 'webp' | 'jpg' | 'avif' | 'mask';
+
+/** Longest side: 640 px, 1920 px, or the photo's own. */
+export type Size = 'preview' | 'medium' | 'full';
+
+/** Colours are `#rrggbb`, lower case. */
+export interface Color {
+  kind: 'color';
+  color: string;
+}
+
+/** As CSS draws `linear-gradient(ANGLEdeg, COLORS)`. */
+export interface Gradient {
+  kind: 'gradient';
+  colors: [string, string, string?, string?];
+  /** Degrees, 0 to 359: 0 is upwards, 90 to the right. Default 180. */
+  angle?: number;
+}
+
+/** The photo's own background out of focus. */
+export interface Blur {
+  kind: 'blur';
+  /** 5 to 100 thousandths of the result's longer side. Default 20. */
+  radius?: number;
+}
+
+/** An image of the storefront's own; it covers the frame. */
+export interface Picture {
+  kind: 'image';
+  /** SHA-256 of the image, lower-case hex. */
+  asset: string;
+}
+
+export type Background = Color | Gradient | Blur | Picture;
+
+/** To the subject, with one of the two margins. */
+export interface Crop {
+  /** 0 to 100 percent of the subject's longer side. */
+  margin?: number;
+  /** 0 to 4096 px of the photo. */
+  margin_px?: number;
+}
+
+/** Of the free space, in percent: 0 is the left or upper edge, 50 (default) the middle. */
+export interface Position {
+  x?: number;
+  y?: number;
+}
+
+/** Lengths are thousandths of the result's longer side. */
+export interface Shadow {
+  /** Default `#000000`. */
+  color?: string;
+  /** 1 to 100 percent. Default 40. */
+  opacity?: number;
+  /** 0 to 100. Default 12. */
+  blur?: number;
+  /** -200 to 200, to the right. Default 0. */
+  x?: number;
+  /** -200 to 200, down. Default 10. */
+  y?: number;
+}
+
+/** A sticker's line around the subject. */
+export interface Outline {
+  /** Default `#ffffff`. */
+  color?: string;
+  /** 1 to 100 thousandths of the result's longer side. Default 12. */
+  width?: number;
+}
+
+/** What the shopper wants back. Every field has a default. Numbers are whole. */
 export interface Recipe {
-  /** `none` (default), `black_white`, ... */
-  effect?: string;
-  /** Behind the subject, such as `{ kind: 'color', color: '#ffffff' }`; null or left out: transparent. */
-  background?: { kind: string; [field: string]: unknown } | null;
-  /** `png` (default), `webp`, `jpg` (needs a background), `mask`, ... */
-  format?: string;
-  /** Longest side of the result, px; never enlarges. */
+  /** Default `none`. */
+  effect?: Effect;
+  /** Null, the default: transparent. */
+  background?: Background | null;
+  /** Null, the default: the photo's frame. */
+  crop?: Crop | null;
+  /** 1 to 100: percent of the frame that the subject fills. */
+  scale?: number | null;
+  position?: Position | null;
+  shadow?: Shadow | null;
+  outline?: Outline | null;
+  /** Default `png`. */
+  format?: Format;
+  /** Default `full`. */
+  size?: Size;
+  /** Longest side of the result, 16 to 16384 px; never enlarges. */
   max_side?: number | null;
-  [field: string]: unknown;
+  /** 1 to 2400, written into the file. */
+  dpi?: number | null;
 }
 
 /** All that it takes to follow, restyle or remove a job, on this page or a later one. The token is a secret. */

@@ -1,5 +1,5 @@
 // A shop in TypeScript: compiles only if the types say what the modules do.
-import { connect, CutoutError, type FinishedJob, type Progress, type Storefront } from '@cutout/storefront';
+import { connect, CutoutError, type FinishedJob, type Progress, type Recipe, type Storefront } from '@cutout/storefront';
 import { watch, type Watch } from '@cutout/storefront/warmer';
 
 const shop: Storefront = connect({ api: 'https://api.example', key: 'key', maxSide: 3000 });
@@ -23,3 +23,24 @@ export async function cutOut(photo: File, signal: AbortSignal): Promise<Blob | s
 connect({ api: 'https://api.example' });
 // @ts-expect-error there is no such stage
 warmer.tell('bought');
+
+export const sticker: Recipe = {
+  background: { kind: 'gradient', colors: ['#ffffff', '#808080'], angle: 90 },
+  crop: { margin: 5 },
+  scale: 80,
+  position: { x: 0, y: 100 },
+  shadow: { color: '#000000', y: 20 },
+  outline: { width: 20 },
+  size: 'medium',
+  dpi: 300,
+};
+// @ts-expect-error an effect has one spelling
+sticker.effect = 'blackwhite';
+// @ts-expect-error there is no such field
+sticker.colour = '#ffffff';
+// @ts-expect-error a gradient has two colours or more
+sticker.background = { kind: 'gradient', colors: ['#ffffff'] };
+// @ts-expect-error a blur has no colour
+sticker.background = { kind: 'blur', color: '#ffffff' };
+// @ts-expect-error of margins there are two, and no others
+sticker.crop = { padding: 5 };
