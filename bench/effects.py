@@ -17,11 +17,11 @@ import msgspec
 import numpy as np
 from PIL import features
 
-from events.recipe import Blur, Color, Effect, Gradient, Outline, Recipe, Shadow
+from events.recipe import Blur, Color, Crop, Effect, Gradient, Outline, Picture, Recipe, Shadow
 from imaging.backdrop import backdrop
 from imaging.decode import decode
 from imaging.effects import applied
-from imaging.encode import encode_avif, encode_jpeg, encode_png, encode_webp
+from imaging.encode import encode_avif, encode_gray, encode_jpeg, encode_png, encode_webp
 from imaging.layer import Layer, visible
 from imaging.matte import decode_matte
 from imaging.photo import Photo
@@ -39,6 +39,7 @@ __all__ = ["EffectCosts", "PartCost", "main"]
 _ROOT: Final = Path(__file__).parent.parent
 _PHOTO: Final = _ROOT / "assets" / "photos" / "astronaut.jpg"
 _MATTE: Final = _ROOT / "tests" / "unit" / "imaging" / "mattes" / "astronaut.png"
+_ASSET: Final = _ROOT / "assets" / "photos" / "temple.jpg"
 _OUT: Final = Path("bench/results/effects.json")
 _ROUNDS: Final = {1: 5, 12: 3, 48: 1}
 """By megapixels."""
@@ -103,17 +104,23 @@ def _tasks(photo: Photo, alpha: Rgb) -> dict[str, Callable[[], object]]:
     tasks: dict[str, Callable[[], object]] = {}
     for effect in get_args(Effect):
         tasks[f"effect {effect}"] = lambda effect=effect: applied(effect, layer)  # type: ignore[misc]  # inferred as Any
-    for background in (Color(color="#ffffff"), Gradient(colors=("#ffffff", "#808080")), Blur()):
+    for background in (
+        Color(color="#ffffff"),
+        Gradient(colors=("#ffffff", "#808080")),
+        Blur(),
+        Picture(asset="0" * 64),
+    ):
         tasks[f"background {background.__struct_config__.tag}"] = _behind(background, photo, alpha)
     tasks["outline"] = lambda: outlined(layer, Outline())
     tasks["shadow"] = lambda: shadowed(layer, Shadow())
-    tasks["scale 80"] = lambda: place(alpha, Recipe(scale=80)).layer(layer.rgb, alpha)
+    for name, recipe in {"crop": Recipe(crop=Crop(margin=5)), "scale 80": Recipe(scale=80)}.items():
+        tasks[name] = lambda recipe=recipe: place(alpha, recipe).layer(layer.rgb, alpha)  # type: ignore[misc]  # inferred as Any
     return tasks | _formats(layer)
 
 
 def _behind(background: Background, photo: Photo, alpha: Rgb) -> Callable[[], object]:
     placement = place(alpha, Recipe(background=background))
-    return lambda: backdrop(background, placement, photo, alpha, lambda _asset: photo)
+    return lambda: backdrop(background, placement, photo, alpha, lambda _asset: decode(_ASSET.read_bytes()))
 
 
 def _formats(layer: Layer) -> dict[str, Callable[[], object]]:
@@ -122,6 +129,7 @@ def _formats(layer: Layer) -> dict[str, Callable[[], object]]:
         "format webp": lambda: encode_webp(*layer),
         "format avif": lambda: encode_avif(*layer),
         "format jpg": lambda: encode_jpeg(layer.rgb),
+        "format mask": lambda: encode_gray(place(layer.alpha, Recipe(format="mask")).mask(layer.alpha)),
     }
 
 
