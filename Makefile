@@ -7,7 +7,15 @@ BIN := $(VENV)/bin
 # auto: InSPyReNet if its release can be reached, else ISNet. Or one of base, fast, isnet, and nothing else.
 MODEL ?= auto
 
-.PHONY: help install weights demo up test lint format schemas effects policies archive bench clean
+# What runs before there is an environment: its own Python once it is there.
+FIRST := $(or $(wildcard $(BIN)/python),$(PYTHON))
+define need_python
+"$(FIRST)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	echo "Python 3.11 or newer is missing$(if $(FIRST),: $(FIRST) is not). Install it: apt-get install python3 python3-venv"; \
+	echo "(Debian 12, Ubuntu 24.04 or newer), brew install python; or name one: make PYTHON=/path/to/python3.11"; exit 1; } >&2
+endef
+
+.PHONY: able-to-run able-to-test help install weights demo up test lint format schemas effects policies archive bench clean
 
 help: ## what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +23,7 @@ help: ## what there is
 install: $(VENV)/.installed ## the virtual environment, with everything pinned
 
 $(VENV)/.installed: requirements.txt $(wildcard requirements/*.txt)
+	@$(need_python)
 	@echo "installing into $(VENV) (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
@@ -25,13 +34,21 @@ $(VENV)/.installed: requirements.txt $(wildcard requirements/*.txt)
 weights: install ## network weights: InSPyReNet if its release can be reached, else ISNet
 	@$(BIN)/python -m gpu_worker.weights fetch --model $(MODEL)
 
-demo: weights ## real photos through the real system; cutouts and a contact sheet in out/
+able-to-run:
+	@$(need_python)
+	@"$(FIRST)" -m local.preflight emulator $(if $(or $(wildcard weights/*),$(filter base fast,$(MODEL))),,npm)
+
+able-to-test:
+	@$(need_python)
+	@"$(FIRST)" -m local.preflight emulator npm
+
+demo: able-to-run weights ## real photos through the real system; cutouts and a contact sheet in out/
 	@$(BIN)/python -m local demo --out out
 
-up: weights ## the whole system, until Ctrl-C
+up: able-to-run weights ## the whole system, until Ctrl-C
 	@$(BIN)/python -m local up
 
-test: install ## every test
+test: able-to-test install ## every test
 	@$(BIN)/python -m pytest
 
 lint: install ## ruff, mypy and hadolint
@@ -52,6 +69,7 @@ policies: .venv-checkov/.installed ## what checkov says about the Terraform modu
 	@.venv-checkov/bin/checkov --directory terraform --framework terraform --skip-download --compact --quiet
 
 .venv-checkov/.installed: requirements/checkov.txt
+	@$(need_python)
 	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv .venv-checkov
 	@.venv-checkov/bin/pip install --quiet --disable-pip-version-check -r requirements/checkov.txt
 	@touch $@

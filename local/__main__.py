@@ -27,8 +27,8 @@ from rich.console import Console
 from events.errors import CutoutError
 from local import assets, dead_letters, report
 from local.demo import run_demo
+from local.emulator_files import EmulatorMissingError
 from local.processes import ProcessError
-from local.pubsub_emulator import EmulatorMissingError
 from local.recipes import add_recipe_arguments, recipes_of
 from local.stack import ROOT, Network, Stack, StackInfo
 from local.status import show_status

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.pubsub_emulator import EmulatorMissingError, find_jar, find_java, pubsub_emulator
+from local.emulator_files import EmulatorMissingError, find_jar, find_java
+from local.pubsub_emulator import pubsub_emulator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,7 +16,7 @@ JARS = "platform/pubsub-emulator/lib"
 @pytest.fixture(autouse=True)
 def bare_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No SDK in any of the usual places."""
-    monkeypatch.setattr("local.pubsub_emulator._USUAL_ROOTS", (str(tmp_path / "usual"),))
+    monkeypatch.setattr("local.emulator_files._USUAL_ROOTS", (str(tmp_path / "usual"),))
 
 
 def install(root: Path, *versions: str) -> list[Path]:
