@@ -188,10 +188,10 @@ class Processor:
             traceparent=span.traceparent,
         )
         state = self._desk.records.state(run.tenant, run.job_id)
+        ended = self._desk.settlement.retell(run, state)
         if state.state == "deleted":
             self._desk.removal.remove(run.tenant, run.job_id)
-            return
-        if self._desk.settlement.retell(run, state):
+        if ended or state.state == "deleted":
             return
         content = Content(
             tenant=job.tenant,
@@ -210,9 +210,13 @@ class Processor:
             if self._desk.records.state(run.tenant, run.job_id).state == "deleted":
                 # Taken back in the middle of the work, which cost what it cost.
                 self._desk.settlement.charge(run, outcome)
+                told = None
+            else:
+                told = settle(run, outcome)
+            if told is None:
                 self._desk.removal.remove(run.tenant, run.job_id)
-                return
-            self._tell_observer(work, settle(run, outcome), span)
+            else:
+                self._tell_observer(work, told, span)
 
     def _count_waiting(self, work: _Attempt) -> None:
         for stage, seconds in work.job.timings.items():

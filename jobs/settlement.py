@@ -28,26 +28,34 @@ class Settlement:
         self._records = records
         self._buckets = buckets
 
-    def complete(self, run: JobRun, outcome: Outcome) -> Outcome:
-        """End the job with results; the outcome that was stored first is the one told, and returned."""
+    def complete(self, run: JobRun, outcome: Outcome) -> Outcome | None:
+        """End the job with results; the outcome that was stored first is the one told, and returned.
+
+        None for a job that was deleted by then: it is charged, and nobody is told. What remains is a deletion between
+        that look at the records and the event, which then tells of results that are gone.
+        """
         return self._settle(run, "done", outcome)
 
-    def fail(self, run: JobRun, outcome: Outcome) -> Outcome:
+    def fail(self, run: JobRun, outcome: Outcome) -> Outcome | None:
         """End this run of the job without results; likewise."""
         return self._settle(run, f"failed-{run.run}", outcome)
 
     def charge(self, run: JobRun, outcome: Outcome) -> None:
         """Record what a job cost that nobody is told of any more, since it was deleted."""
         self._spend(run, outcome)
-        self.publish(message for message in outcome.messages if message.topic == "costs")
+        self._publish_costs(outcome)
 
     def retell(self, run: JobRun, state: JobState) -> bool:
-        """Tell the outcome that the job, or this run of it, already has. False if it has none yet."""
+        """Tell the outcome that the job, or this run of it, already has; of a deleted job only what it cost.
+
+        False if it has none yet.
+        """
         for record in ("done", f"failed-{run.run}"):
             if record in state.records:
                 outcome = self._records.read(run.tenant, run.job_id, record, Outcome)
                 if outcome is not None:
-                    self._tell(run, outcome)
+                    self._spend(run, outcome)
+                    self._tell(outcome, state)
                     return True
         return False
 
@@ -55,14 +63,21 @@ class Settlement:
         for message in messages:
             self._publisher.publish(message.topic, message.data.encode(), message.attributes)
 
-    def _settle(self, run: JobRun, record: str, outcome: Outcome) -> Outcome:
+    def _settle(self, run: JobRun, record: str, outcome: Outcome) -> Outcome | None:
         first = self._records.create_or_read(run.tenant, run.job_id, record, outcome)
-        self._tell(run, first)
-        return first
+        self._spend(run, first)
+        return first if self._tell(first, self._records.state(run.tenant, run.job_id)) else None
 
-    def _tell(self, run: JobRun, outcome: Outcome) -> None:
-        self._spend(run, outcome)
+    def _tell(self, outcome: Outcome, state: JobState) -> bool:
+        """Whether anybody is to know more than what it cost."""
+        if state.state == "deleted":
+            self._publish_costs(outcome)
+            return False
         self.publish(outcome.messages)
+        return True
+
+    def _publish_costs(self, outcome: Outcome) -> None:
+        self.publish(message for message in outcome.messages if message.topic == "costs")
 
     def _spend(self, run: JobRun, outcome: Outcome) -> None:
         if outcome.nano_usd:

@@ -230,6 +230,25 @@ def test_a_deletion_before_any_line_of_a_worker_leaves_nothing_behind() -> None:
         assert_nothing_left(scene)
 
 
+@pytest.mark.parametrize("mattes", [InstantMattes, BlindMattes], ids=["completed", "failed"])
+def test_a_deletion_keeps_a_job_from_being_told_until_its_events_are_under_way(mattes: type[InstantMattes]) -> None:
+    def prepare(scene: Scene) -> Callable[[], None]:
+        _, message = scene.queued()
+        return lambda: scene.processor(mattes(MODEL)).process(message)
+
+    for scene in deleted_at_each_line(prepare, doomed=slice(None)):
+        [job] = scene.jobs
+        deletion = f"create {BUCKETS.jobs}/{job.tenant}/{job.job_id}/deleted.json"
+        # The deletion ran within the line before which it came, and removes the upload, then the rest.
+        before = scene.faults.operations[scene.faults.operations.index(deletion) - 1]
+        assert bool(scene.publisher.on("results")) == before.startswith("publish"), before
+        if "done.json" in scene.records(job) or "failed-0.json" in scene.records(job):
+            assert scene.costs(job)
+        told = len(scene.publisher.on("results"))
+        scene.processor().process(scene.message(job))
+        assert len(scene.publisher.on("results")) == told
+
+
 @pytest.mark.parametrize("known", [(), RECIPES[:1], RECIPES], ids=["miss", "matte", "hit"])
 def test_a_deletion_before_any_line_of_an_upload_leaves_nothing_of_that_job(known: tuple[Recipe, ...]) -> None:
     def prepare(scene: Scene) -> Callable[[], None]:
