@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from alerts.announcement import of_incident, unreadable
 from alerts.incident import decode_incident
+from alerts.mitigator import MITIGATION_SECONDS
 from alerts.records import IncidentRecords
 from alerts.rules import rules_for
+from cloud.deadline import Deadline
 from events.errors import InvalidMessageError, TransientError
 
 if TYPE_CHECKING:
@@ -85,9 +87,10 @@ class AlertDesk:
             self._tell(announcement, IncidentRecords(self._store, self._bucket, key))
 
     def _mitigate(self, incident: Incident, records: IncidentRecords) -> None:
+        limit = Deadline(MITIGATION_SECONDS)
         for rule in rules_for(incident, self._rules):
             if records.mitigated(rule.slug) is None:
-                records.keep_mitigated(self._mitigator.mitigate(rule, incident))
+                records.keep_mitigated(self._mitigator.mitigate(rule, incident, limit))
 
     def _tell(self, announcement: Announcement, records: IncidentRecords) -> None:
         failures = []

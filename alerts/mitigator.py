@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from alerts.incident import Incident
     from alerts.ports import RunAdmin
     from alerts.rules import CapInstances, Rule
+    from cloud.deadline import Deadline
     from jobs.flags import Flags
     from jobs.ports import Clock
 
-__all__ = ["Mitigated", "Mitigator"]
+__all__ = ["MITIGATION_SECONDS", "Mitigated", "Mitigator"]
+
+MITIGATION_SECONDS: Final = 60.0
+"""For everything that is done about an incident, however slow Cloud Run's API is: people wait to be told."""
 
 _LOG: Final = logging.getLogger(__name__)
 _TRIES: Final = 3
@@ -59,10 +63,13 @@ class Mitigator:
         self._region = region
         self._dry_run = dry_run
 
-    def mitigate(self, rule: Rule, incident: Incident) -> Mitigated:
-        """Always an outcome, never an error: the message about the incident must go out whatever happens here."""
+    def mitigate(self, rule: Rule, incident: Incident, limit: Deadline) -> Mitigated:
+        """Always an outcome, never an error: the message about the incident must go out whatever happens here.
+
+        `limit` is that of all mitigations of the incident together.
+        """
         try:
-            outcome = self._mitigate(rule, incident)
+            outcome = self._mitigate(rule, incident, limit)
         except Exception as error:  # noqa: BLE001  # a bug here must not keep anybody from hearing of the incident
             _LOG.exception("mitigation_failed", extra={"action": rule.slug, "incident": incident.key})
             outcome = Mitigated(
@@ -71,24 +78,24 @@ class Mitigator:
         _LOG.warning("mitigation_ended", extra={"incident": incident.key, **msgspec.structs.asdict(outcome)})
         return outcome
 
-    def _mitigate(self, rule: Rule, incident: Incident) -> Mitigated:
+    def _mitigate(self, rule: Rule, incident: Incident, limit: Deadline) -> Mitigated:
         if not is_fresh(incident, self._clock()):
             return _left(rule, "the incident began too long ago")
         if isinstance(rule, PauseWarming):
             return self._pause_warming(rule, incident)
+        run = self._run().within(limit)
         for _ in range(_TRIES - 1):
             try:
-                return self._change(rule)
+                return self._change(rule, run)
             except ConflictError:
                 continue
-        return self._change(rule)
+        return self._change(rule, run)
 
-    def _change(self, rule: Rollback | CapInstances) -> Mitigated:
+    def _change(self, rule: Rollback | CapInstances, run: RunAdmin) -> Mitigated:
         """Raises `ConflictError` where the service changed between the decision and the change."""
-        return self._roll_back(rule) if isinstance(rule, Rollback) else self._cap(rule)
+        return self._roll_back(rule, run) if isinstance(rule, Rollback) else self._cap(rule, run)
 
-    def _roll_back(self, rule: Rollback) -> Mitigated:
-        run = self._run()
+    def _roll_back(self, rule: Rollback, run: RunAdmin) -> Mitigated:
         service = run.service(rule.service)
         step = step_back(service, run.revisions(rule.service))
         if isinstance(step, Leave):
@@ -99,8 +106,7 @@ class Mitigator:
         settled = run.set_traffic(service, step.traffic, step.annotations)
         return _done(rule, f"moved {what}", self._traffic_to(rule.service, step.source), settled=settled)
 
-    def _cap(self, rule: CapInstances) -> Mitigated:
-        run = self._run()
+    def _cap(self, rule: CapInstances, run: RunAdmin) -> Mitigated:
         service = run.service(rule.service)
         limit = cap(service, rule.instances)
         if isinstance(limit, Leave):

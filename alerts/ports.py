@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from cloud.deadline import Deadline
 
 __all__ = ["Answer", "Poster", "Revision", "RunAdmin", "RunService", "Target"]
 
@@ -49,6 +50,9 @@ class RunAdmin(Protocol):
     Every method raises `TransientError` where it may work later, and another `CutoutError` where it can't. The changes
     raise `ConflictError` if the service is no longer as it was read, and return whether they took effect in time.
     """
+
+    def within(self, limit: Deadline) -> RunAdmin:
+        """The same, for as long: a call that begins later, or is not answered by then, raises `TransientError`."""
 
     def service(self, name: str) -> RunService: ...
 

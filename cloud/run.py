@@ -7,8 +7,8 @@ Source: https://cloud.google.com/run/docs/reference/rpc/google.cloud.run.v2.
 from __future__ import annotations
 
 import os
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final, NamedTuple, Self, cast
 
 import grpc
@@ -25,12 +25,15 @@ from google.api_core.exceptions import (
     Unauthorized,
 )
 from google.api_core.future.polling import DEFAULT_POLLING
+from google.api_core.operation import Operation
 from google.api_core.retry import Retry, if_exception_type
 from google.api_core.timeout import ConstantTimeout
 from google.auth.exceptions import GoogleAuthError
 from google.cloud.run_v2 import (
     Condition,
+    ListRevisionsRequest,
     RevisionsClient,
+    Service,
     ServicesClient,
     UpdateServiceRequest,
 )
@@ -43,10 +46,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from google.cloud.run_v2 import Revision, Service, TrafficTarget, TrafficTargetStatus
+    from google.cloud.run_v2 import Revision, TrafficTarget, TrafficTargetStatus
 
     from alerts.ports import Revision as RunRevision
     from alerts.ports import RunService, Target
+    from cloud.deadline import Deadline
 
 __all__ = ["DEADLINE_SECONDS", "SETTLE_SECONDS", "GoogleRunAdmin"]
 
@@ -56,7 +60,9 @@ SETTLE_SECONDS: Final = 30.0
 """How long a change is watched until it has taken effect."""
 
 _CIRCUIT: Final = "run-admin"
-_TIMEOUT: Final = ConstantTimeout(10.0)
+_ATTEMPT_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 5.0
+"""The client's own limit for a look at an operation is ten minutes."""
 _REPEATABLE: Final = if_exception_type(DeadlineExceeded, InternalServerError, ServiceUnavailable)
 """A change that was made although its answer got lost is refused the second time, since the etag is another by then."""
 
@@ -105,14 +111,17 @@ class GoogleRunAdmin:
         deadline: float = DEADLINE_SECONDS,
         settle: float = SETTLE_SECONDS,
         breakers: Breakers | None = None,
+        limit: Deadline | None = None,
     ) -> None:
         self._services = services
         self._revisions = revisions
         self._project = project
         self._region = region
-        self._retry = Retry(predicate=_REPEATABLE, initial=0.2, maximum=5.0, multiplier=2.0, timeout=deadline)
+        self._retry = Retry(predicate=_REPEATABLE, initial=0.2, maximum=5.0, multiplier=2.0)
+        self._deadline = deadline
         self._settle = settle
         self._breakers = breakers or Breakers()
+        self._limit = limit
 
     @classmethod
     def connect(
@@ -137,6 +146,19 @@ class GoogleRunAdmin:
             breakers=breakers,
         )
 
+    def within(self, limit: Deadline) -> Self:
+        """The same services over the same connection, for as long. No attempt begins after that."""
+        return type(self)(
+            self._services,
+            self._revisions,
+            project=self._project,
+            region=self._region,
+            deadline=self._deadline,
+            settle=self._settle,
+            breakers=self._breakers,
+            limit=limit,
+        )
+
     def service(self, name: str) -> RunService:
         with self._asking("read", name):
             found = self._get(name)
@@ -154,7 +176,7 @@ class GoogleRunAdmin:
 
     def revisions(self, name: str) -> tuple[RunRevision, ...]:
         with self._asking("list the revisions of", name):
-            listed = self._revisions.list_revisions(parent=self._path(name), retry=self._retry, timeout=_TIMEOUT)
+            listed = self._listed(self._path(name))
             found = tuple(_Revision(short_name(each.name), each.create_time, _is_ready(each)) for each in listed)
         return cast("tuple[RunRevision, ...]", found)
 
@@ -185,8 +207,29 @@ class GoogleRunAdmin:
     def _path(self, name: str) -> str:
         return ServicesClient.service_path(self._project, self._region, name)
 
+    def _left(self, seconds: float) -> float:
+        """So many seconds, or fewer. Raises `TimeoutError` where there are none."""
+        return seconds if self._limit is None else min(seconds, self._limit.left())
+
+    def _patience(self) -> tuple[Retry, ConstantTimeout]:
+        """For one call: until when attempts begin, and how long each may take."""
+        retry = self._retry.with_timeout(self._left(self._deadline))
+        return retry, ConstantTimeout(self._left(_ATTEMPT_SECONDS))
+
     def _get(self, name: str) -> Service:
-        return self._services.get_service(name=self._path(name), retry=self._retry, timeout=_TIMEOUT)
+        retry, timeout = self._patience()
+        return self._services.get_service(name=self._path(name), retry=retry, timeout=timeout)
+
+    def _listed(self, parent: str) -> Iterator[Revision]:
+        """Page by page, since the client gives each of them the time of the first."""
+        request = ListRevisionsRequest(parent=parent)
+        while True:
+            retry, timeout = self._patience()
+            page = next(self._revisions.list_revisions(request=request, retry=retry, timeout=timeout).pages)
+            yield from page.revisions
+            if not page.next_page_token:
+                return
+            request.page_token = page.next_page_token
 
     def _as_read(self, service: RunService) -> Service:
         """The whole service again, so that an update leaves out nothing of it."""
@@ -197,12 +240,23 @@ class GoogleRunAdmin:
 
     def _update(self, service: Service, *fields: str) -> bool:
         request = UpdateServiceRequest(service=service, update_mask={"paths": fields})
-        operation = self._services.update_service(request=request, retry=self._retry, timeout=_TIMEOUT)
+        retry, timeout = self._patience()
+        accepted = self._services.update_service(request=request, retry=retry, timeout=timeout)
+        polling = DEFAULT_POLLING.with_delay(initial=0.2, maximum=2.0)
         try:
-            operation.result(timeout=self._settle, polling=DEFAULT_POLLING.with_delay(initial=0.2, maximum=2.0))
-        except FutureTimeoutError:
+            self._watched(accepted).result(timeout=self._left(self._settle), polling=polling)
+        except TimeoutError:
             return False
         return True
+
+    def _watched(self, accepted: Operation) -> Operation:
+        """The operation, looked at with our patience."""
+        operations, name = self._services.transport.operations_client, accepted.operation.name
+        seconds = self._left(_POLL_SECONDS)
+        look = partial(
+            operations.get_operation, name, retry=self._retry.with_timeout(seconds), timeout=ConstantTimeout(seconds)
+        )
+        return Operation(accepted.operation, look, partial(operations.cancel_operation, name), Service)
 
 
 def _target(service: Service, target: TrafficTarget | TrafficTargetStatus) -> _Target:
@@ -224,7 +278,7 @@ def _reporting(operation: str, name: str) -> Iterator[None]:
     """Every failure of the service, the network or the credentials as an error of ours."""
     try:
         yield
-    except (GoogleAPIError, GoogleAuthError) as error:
+    except (GoogleAPIError, GoogleAuthError, TimeoutError) as error:
         message = f"Cloud Run: can't {operation} {name}: {error}"
         if isinstance(error, Conflict):
             raise ConflictError(message, service=name) from error

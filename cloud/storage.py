@@ -153,12 +153,20 @@ class GoogleObjectStore:
             return None if answer is None else _RESOURCE.decode(answer).stat()
 
     def list(
-        self, bucket: str, prefix: str, *, start_offset: str | None = None, end_offset: str | None = None
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        start_offset: str | None = None,
+        end_offset: str | None = None,
+        most: int | None = None,
     ) -> list[ObjectStat]:
         found: list[ObjectStat] = []
         query = {"prefix": prefix, "startOffset": start_offset or "", "fields": f"items({_FIELDS}),nextPageToken"}
         if end_offset is not None:
             query["endOffset"] = end_offset
+        if most is not None:
+            query["maxResults"] = str(most)
         with _reporting("list", bucket, prefix):
             while True:
                 answer = self._json("GET", f"/storage/v1/b/{quote(bucket)}/o", **query)
@@ -166,8 +174,8 @@ class GoogleObjectStore:
                     raise TransientError(f"storage: there is no bucket {bucket}")
                 page = _PAGE.decode(answer)
                 found += [resource.stat() for resource in page.items]
-                if not page.next_page_token:
-                    return found
+                if not page.next_page_token or (most is not None and len(found) >= most):
+                    return found[:most]
                 query["pageToken"] = page.next_page_token
 
     def create(

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["LEASE", "Claims"]
 
-LEASE: Final = timedelta(minutes=2)
-"""Longer than a piece of work takes, or it may be done a second time beside; shorter than its message is retried."""
+LEASE: Final = timedelta(minutes=4)
+"""Longer than the request that a piece of work is done in may take, or it may be done a second time beside; shorter
+than its message is retried."""
 
 
 class Claims:

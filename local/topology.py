@@ -66,7 +66,8 @@ _COST_ATTEMPTS: Final = 100
 """All that Pub/Sub allows, for BigQuery may be away for long: 16 hours with the cloud's pauses. What can never be a row
 gives `record_cost` to the dead letters itself."""
 _ALERT_ATTEMPTS: Final = 20
-"""More than a claim on the alert by an instance that died can outlast."""
+_ALERT_PATIENCE: Final = 2
+"""So many times the usual pauses: together they outlast a claim on the alert by an instance that died."""
 _SOON_OR_NEVER: Final = timedelta(minutes=10)
 """The shortest retention there is: a late warm-up would keep a worker for nobody."""
 
@@ -117,7 +118,12 @@ def subscriptions(*, worker_url: str, backoff: tuple[timedelta, timedelta] = BAC
         Subscription(name="notify", topic="results", backoff=backoff),
         Subscription(name="deliver", topic="deliveries", backoff=backoff),
         Subscription(name="record-cost", topic="costs", backoff=backoff, attempts=_COST_ATTEMPTS),
-        Subscription(name="on-alert", topic="alerts", backoff=backoff, attempts=_ALERT_ATTEMPTS),
+        Subscription(
+            name="on-alert",
+            topic="alerts",
+            backoff=(_ALERT_PATIENCE * backoff[0], _ALERT_PATIENCE * backoff[1]),
+            attempts=_ALERT_ATTEMPTS,
+        ),
         Subscription(name="on-dead-letter", topic="dead-letters", backoff=backoff, dead_letters=None),
         Subscription(name="warm", topic="ticks", backoff=backoff, dead_letters=None, retention=_SOON_OR_NEVER),
         Subscription(

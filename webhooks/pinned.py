@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable, Sequence
 
+    from cloud.deadline import Deadline
     from webhooks.addresses import Address
-    from webhooks.deadline import Deadline
 
 __all__ = ["PinnedBackend"]
 

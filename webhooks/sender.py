@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Final
 import certifi
 import httpcore
 
+from cloud.deadline import Deadline
 from webhooks.addresses import is_loopback, is_public
-from webhooks.deadline import Deadline
 from webhooks.errors import ForbiddenTargetError, UnreachableError
 from webhooks.pinned import PinnedBackend
 from webhooks.ports import Answer

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import itertools
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self
@@ -61,8 +62,9 @@ def revision(service: str, name: str, *, day: int, ready: bool = True) -> Revisi
 class RunAdminServer:
     """Use as a context manager. `updates` keeps every accepted request. `polls` is how long a change takes.
 
-    With `reads`, a change also takes effect by that many readings of the service. A revision of another template then
-    is ready, or not, as `starts` says; its tags get URLs that begin with `tag_url`.
+    Methods that are `hanging` never answer. With `reads`, a change also takes effect by that many readings of the
+    service. A revision of another template then is ready, or not, as `starts` says; its tags get URLs that begin with
+    `tag_url`.
     """
 
     def __init__(self) -> None:
@@ -80,14 +82,19 @@ class RunAdminServer:
         self._unread: dict[str, int] = {}
         self.lose_answer = False
         self.operation_error = ""
+        self.hanging: set[str] = set()
         self._server = grpc.server(ThreadPoolExecutor(8))
         self._server.add_generic_rpc_handlers(
             (
                 _handlers(
                     "google.cloud.run.v2.Services",
-                    GetService=(self._get_service, GetServiceRequest.deserialize, Service.serialize),
+                    GetService=(
+                        self._hang("GetService", self._get_service),
+                        GetServiceRequest.deserialize,
+                        Service.serialize,
+                    ),
                     UpdateService=(
-                        self._update_service,
+                        self._hang("UpdateService", self._update_service),
                         UpdateServiceRequest.deserialize,
                         operations_pb2.Operation.SerializeToString,
                     ),
@@ -95,7 +102,7 @@ class RunAdminServer:
                 _handlers(
                     "google.cloud.run.v2.Revisions",
                     ListRevisions=(
-                        self._list_revisions,
+                        self._hang("ListRevisions", self._list_revisions),
                         ListRevisionsRequest.deserialize,
                         ListRevisionsResponse.serialize,
                     ),
@@ -103,7 +110,7 @@ class RunAdminServer:
                 _handlers(
                     "google.longrunning.Operations",
                     GetOperation=(
-                        self._get_operation,
+                        self._hang("GetOperation", self._get_operation),
                         operations_pb2.GetOperationRequest.FromString,
                         operations_pb2.Operation.SerializeToString,
                     ),
@@ -169,6 +176,14 @@ class RunAdminServer:
         """Somebody else changes the service."""
         with self._lock:
             self._services[path].etag = self._etag()
+
+    def _hang(self, method: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def handler(request: Any, context: grpc.ServicerContext) -> Any:
+            while method in self.hanging and context.is_active():
+                time.sleep(0.02)
+            return call(request, context)
+
+        return handler
 
     def _get_service(self, request: GetServiceRequest, context: grpc.ServicerContext) -> Service:
         with self._lock:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import TYPE_CHECKING
 
 import grpc
 import pytest
 from google.cloud.run_v2 import RevisionScaling, RevisionTemplate, ServiceScaling
 
+from alerts.incident import decode_incident
+from alerts.mitigator import Mitigator
 from alerts.ports import Revision, Target
 from alerts.revisions import StepBack, step_back
+from alerts.rules import Rollback
+from cloud.deadline import Deadline
 from cloud.run import GoogleRunAdmin
 from events.errors import ConflictError, ForbiddenError, NotFoundError, PermanentError, TransientError
+from jobs.flags import Flags
+from tests.events import load_event
+from tests.fakes import FakeStore, SettableClock
 from tests.integration.alerts.run_admin import BORN, RunAdminServer, target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from alerts.mitigator import Mitigated
 
 
 @pytest.fixture
@@ -148,6 +159,49 @@ def test_refusals_keep_their_meaning(
 def test_a_service_that_is_not_there_is_not_found(run: GoogleRunAdmin, path: str) -> None:
     with pytest.raises(NotFoundError, match="payments"):
         run.service("payments")
+
+
+RULE = Rollback(policy="gpu-worker errors", service="gpu-worker")
+
+
+def roll_back(run: GoogleRunAdmin, seconds: float) -> Mitigated:
+    clock = SettableClock()
+    incident = decode_incident(json.dumps(load_event("incident_firing")).encode())
+    mitigator = Mitigator(lambda: run, Flags(FakeStore(), "j", clock), clock, region="europe-west4")
+    return mitigator.mitigate(RULE, incident, Deadline(seconds))
+
+
+@pytest.mark.parametrize(
+    ("method", "status"),
+    [("GetService", "failed"), ("ListRevisions", "failed"), ("UpdateService", "failed"), ("GetOperation", "requested")],
+)
+def test_an_api_that_never_answers_keeps_nobody_longer_than_all_mitigations_may_take(
+    server: RunAdminServer, path: str, method: str, status: str
+) -> None:
+    server.hanging = {method}
+    run = GoogleRunAdmin.connect(project="cutout-shop", region="europe-west4", emulator=server.address)
+    began = time.monotonic()
+    assert roll_back(run, 1.0).status == status
+    assert time.monotonic() - began < 8
+    server.hanging = set()
+    run.close()
+
+
+def test_what_comes_after_the_time_of_all_mitigations_is_not_begun(
+    run: GoogleRunAdmin, server: RunAdminServer, path: str
+) -> None:
+    outcome = roll_back(run, 0.0)
+    assert (outcome.status, server.updates) == ("failed", [])
+    assert outcome.command.endswith("--to-revisions=REVISION=100")
+    assert roll_back(run, 60.0).status == "done"
+
+
+def test_an_operation_that_can_not_be_looked_at_is_reported_as_not_seen(
+    run: GoogleRunAdmin, server: RunAdminServer, path: str
+) -> None:
+    server.hanging = {"GetOperation"}
+    assert not run.set_max_instances(run.service("gpu-worker"), 1)
+    server.hanging = set()
 
 
 def test_an_api_that_cant_be_reached_is_given_up_within_the_deadline() -> None:

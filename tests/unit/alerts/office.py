@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from alerts.receivers import Receiver
     from alerts.rules import Rule
+    from cloud.deadline import Deadline
 
 __all__ = [
     "APP",
@@ -86,8 +87,13 @@ class FakeRun:
         self.state = service_with([Target("r3", 100)], max_instances=3)
         self.known = tuple(Revision(f"r{n}", BORN + timedelta(days=n), ready=True) for n in (1, 2, 3))
         self.changes: list[str] = []
+        self.limits: list[Deadline] = []
         self.settles = True
         self.before_change: Callable[[], object] = lambda: None
+
+    def within(self, limit: Deadline) -> FakeRun:
+        self.limits.append(limit)
+        return self
 
     def service(self, name: str) -> RunService:
         with self._faults.operation(f"run read {name}"):

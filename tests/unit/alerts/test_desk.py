@@ -8,10 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from alerts.incident import decode_incident
+from alerts.mitigator import MITIGATION_SECONDS
 from alerts.ports import Answer
+from alerts.rules import CapInstances, Rollback
 from events.errors import TransientError
 from tests.fakes import Crash
-from tests.unit.alerts.office import APP, BUCKET, CHAT, HOOK, Office, incident
+from tests.unit.alerts.office import APP, BUCKET, CHAT, HOOK, POLICY, Office, incident
 
 
 def failing() -> Answer:
@@ -33,6 +35,17 @@ class TestAnIncident:
             office.alert("firing")
         assert len(office.poster.posted) == 2
         assert office.run.changes == ["r2=100"]
+
+    def test_has_one_time_limit_for_all_that_is_done_about_it(self, office: Office) -> None:
+        office.rules = (
+            CapInstances(policy=POLICY, service="gpu-worker", instances=1),
+            Rollback(policy=POLICY, service="gpu-worker"),
+        )
+        office.alert("firing")
+        assert office.run.changes == ["max=1", "r2=100"]
+        first, second = office.run.limits
+        assert first is second
+        assert MITIGATION_SECONDS - 5 < first.left() <= MITIGATION_SECONDS
 
     def test_is_updated_to_resolved_where_the_receiver_can(self, office: Office) -> None:
         office.alert("firing")

@@ -8,6 +8,7 @@ import pytest
 from alerts.incident import decode_incident
 from alerts.ports import Target
 from alerts.rules import CapInstances, PauseWarming, Rollback
+from cloud.deadline import Deadline
 from events.errors import ForbiddenError, TransientError
 from tests.unit.alerts.office import POLICY, incident
 
@@ -22,7 +23,7 @@ CAP = CapInstances(policy=POLICY, service="gpu-worker", instances=1)
 
 
 def mitigate(office: Office, rule: Rule) -> Mitigated:
-    return office.mitigator().mitigate(rule, decode_incident(incident("firing")))
+    return office.mitigator().mitigate(rule, decode_incident(incident("firing")), Deadline(60))
 
 
 def test_a_rollback_moves_the_traffic_and_tells_the_way_back(office: Office) -> None:

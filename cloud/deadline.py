@@ -1,4 +1,4 @@
-"""One time limit for all steps of a call together."""
+"""One time limit for all steps of a call, or for several calls together."""
 
 from __future__ import annotations
 
@@ -22,5 +22,5 @@ class Deadline:
         """Seconds, more than 0. Raises `TimeoutError` when there are none."""
         left = self._end - self._clock()
         if left <= 0:
-            raise TimeoutError("the call took too long")
+            raise TimeoutError("it took too long")
         return left
