@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["problems_of_image", "problems_of_notification"]
 
 _LEAST_SHARE: Final = 0.02
+_GREY: Final = frozenset({"black_white", "enhanced_black_white"})
 
 
 def problems_of_image(photo: bytes, result: dict[str, Any], data: bytes) -> list[str]:
@@ -36,13 +37,22 @@ def problems_of_image(photo: bytes, result: dict[str, Any], data: bytes) -> list
             f"mode is {image.mode}": image.mode == _mode(recipe),
             "Exif data in the result": recipe.dpi is not None or ("exif" not in image.info and not image.getexif()),
         }
-        alpha = np.asarray(image)[..., -1] if image.mode == "RGBA" else np.asarray(image) if image.mode == "L" else None
+        pixels = np.asarray(image)
+        alpha = pixels[..., -1] if image.mode == "RGBA" else pixels if image.mode == "L" else None
     found = [problem for problem, holds in checks.items() if not holds]
+    if _promises_grey(recipe) and pixels.ndim == 3 and np.ptp(pixels[pixels[..., -1] > 0][:, :3], axis=-1).any():
+        found.append(f"the effect is {recipe.effect}, and it has colours")
     if alpha is not None and recipe.crop is None:
         opaque, transparent = float((alpha >= 250).mean()), float((alpha <= 5).mean())
         if min(opaque, transparent) < _LEAST_SHARE:
             found.append(f"{opaque:.0%} of it is opaque, {transparent:.0%} transparent: that is no cutout")
     return found
+
+
+def _promises_grey(recipe: Recipe) -> bool:
+    """Whether every visible pixel is: the subject alone is turned grey, and only PNG keeps that to the last bit."""
+    alone = recipe.background is None and recipe.shadow is None and recipe.outline is None
+    return recipe.effect in _GREY and recipe.format == "png" and alone
 
 
 def _mode(recipe: Recipe) -> str:

@@ -32,6 +32,10 @@ def told(recipe: Recipe) -> tuple[dict[str, Any], bytes]:
         Recipe(crop=Crop(margin=5), effect="halftone", dpi=300),
         Recipe(format="avif", background=Blur(), size="preview", dpi=72),
         Recipe(outline=Outline(), shadow=Shadow(), scale=60, format="webp"),
+        Recipe(effect="black_white"),
+        Recipe(effect="enhanced_black_white", max_side=300),
+        Recipe(effect="black_white", outline=Outline(color="#ff0000")),
+        Recipe(effect="black_white", background=Color(color="#ff0000")),
     ],
 )
 def test_a_result_as_promised_has_no_problems(recipe: Recipe) -> None:
@@ -43,6 +47,13 @@ def test_a_result_that_was_not_made_by_the_recipe_has() -> None:
     found = problems_of_image(PHOTO, result | {"recipe": {}, "bytes": 1}, data)
     assert len(found) == 2
     assert found[0].startswith("size is (100, 67), the photo's gives (640, 427)")
+
+
+@pytest.mark.parametrize("effect", ["black_white", "enhanced_black_white"])
+def test_a_result_that_kept_its_colours_is_not_black_and_white(effect: str) -> None:
+    result, data = told(Recipe())
+    found = problems_of_image(PHOTO, result | {"recipe": {"effect": effect}}, data)
+    assert found == [f"the effect is {effect}, and it has colours"]
 
 
 def test_a_result_without_a_subject_is_no_cutout() -> None:
