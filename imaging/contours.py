@@ -30,9 +30,12 @@ def kept(inwards: NDArray[np.floating]) -> Gray:
 
 
 def drawn(shape: Gray, size: tuple[int, int]) -> Gray:
-    """How much of each pixel a kept shape covers, 0 to 255, at `size` (width, height); its edge is a pixel wide."""
+    """How much of each pixel a kept shape covers, 0 to 255, at `size` (width, height); its edge is a pixel wide.
+
+    Up to four shapes are drawn at once as the channels of an image.
+    """
     enlarged = cv2.resize(shape, size, interpolation=cv2.INTER_CUBIC)
-    gain = 255 / _FALL * max(size) / max(shape.shape)
+    gain = 255 / _FALL * max(size) / max(shape.shape[:2])
     # A table and no cv2.subtract, which takes a number beside an image of 1 x 4 pixels for a second image.
     levels = rounded(gain * (np.arange(256) - _EDGE) + 127.5)
     return np.asarray(cv2.LUT(enlarged, levels), np.uint8)

@@ -18,7 +18,7 @@ from imaging.photo import blend
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from imaging.photo import Gray
+    from imaging.photo import Gray, Rgb
 
 __all__ = ["pop_art", "sketch"]
 
@@ -49,13 +49,24 @@ def pop_art(layer: Layer, side: float) -> Layer:
     height, width = layer.alpha.shape
     small = scaled(layer, fitted(width, height, max(height, width) * min(1.0, _POP_SIDE / side)))
     areas, lines = _traced(small, side * max(small.alpha.shape) / max(height, width))
-    covered = cv2.merge([drawn(area, (width, height)) for area in areas])
+    covered = drawn(np.dstack(areas), (width, height))
     steps = cv2.transform(covered, np.full((1, len(areas)), 1 / len(areas), np.float32))
     stops = [(round(255 * index / 4), color) for index, color in enumerate(_POP)]
-    flat = np.asarray(cv2.LUT(cv2.merge((steps, steps, steps)), ramp(*stops)[None]), np.uint8)
-    ink = np.empty_like(flat)
+    flat = np.asarray(cv2.applyColorMap(steps, ramp(*stops)[:, None]), np.uint8)
+    return layer._replace(rgb=_inked(flat, drawn(lines, (width, height))))
+
+
+def _inked(flat: Rgb, lines: Gray) -> Rgb:
+    """Ink over `flat`, of which the lines cover little: only there are colours mixed."""
+    under = np.flatnonzero(lines)
+    if not under.size:
+        return flat
+    pixels = flat.reshape(-1, 3)
+    covered = pixels[under][:, None]
+    ink = np.empty_like(covered)
     ink[:] = _POP[0]
-    return layer._replace(rgb=blend(ink, flat, drawn(lines, (width, height))))
+    pixels[under] = blend(ink, covered, lines.ravel()[under][:, None])[:, 0]
+    return flat
 
 
 def _drawn(layer: Layer, side: float) -> Gray:

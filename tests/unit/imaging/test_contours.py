@@ -27,3 +27,11 @@ def test_an_enlarged_shape_is_the_shape_drawn_at_that_size(scale: int) -> None:
 def test_inside_is_covered_and_outside_is_not() -> None:
     coverage = drawn(kept(np.array([[-9.0, -1.0, 1.0, 9.0]])), (4, 1))
     assert coverage.tolist() == [[0, 0, 255, 255]]
+
+
+@pytest.mark.parametrize("side", [1, 2, 3, 40])
+def test_shapes_drawn_at_once_are_those_drawn_one_by_one(side: int) -> None:
+    shapes = [kept(disc(side, radius * side)) for radius in (0.1, 0.2, 0.3, 0.4)]
+    size = (3 * side, 3 * side)
+    together = drawn(np.dstack(shapes), size)
+    assert np.array_equal(together, np.dstack([drawn(shape, size) for shape in shapes]))
