@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from imaging.contours import drawn, kept
-from imaging.effects.tones import film_tones, ramp, stretch, tone_range
+from imaging.effects.tones import film_tones, ramp, stretch, tone_range, toned
 from imaging.layer import Layer, continued, fitted, rounded, scaled
 from imaging.photo import blend
 
@@ -40,8 +40,7 @@ def sketch(layer: Layer, side: float) -> Layer:
     small = scaled(layer, fitted(width, height, max(height, width) * min(1.0, _SKETCH_SIDE / side)))
     light = _drawn(small, side * max(small.alpha.shape) / max(height, width))
     full = cv2.resize(light, (width, height), interpolation=cv2.INTER_CUBIC)
-    colors = ramp((0, _GRAPHITE), (255, _DRAWING_PAPER))
-    return layer._replace(rgb=np.asarray(cv2.LUT(cv2.merge((full, full, full)), colors[None]), np.uint8))
+    return layer._replace(rgb=toned(np.asarray(full, np.uint8), ramp((0, _GRAPHITE), (255, _DRAWING_PAPER))))
 
 
 def pop_art(layer: Layer, side: float) -> Layer:
@@ -50,10 +49,9 @@ def pop_art(layer: Layer, side: float) -> Layer:
     small = scaled(layer, fitted(width, height, max(height, width) * min(1.0, _POP_SIDE / side)))
     areas, lines = _traced(small, side * max(small.alpha.shape) / max(height, width))
     covered = drawn(np.dstack(areas), (width, height))
-    steps = cv2.transform(covered, np.full((1, len(areas)), 1 / len(areas), np.float32))
+    steps = np.asarray(cv2.transform(covered, np.full((1, len(areas)), 1 / len(areas), np.float32)), np.uint8)
     stops = [(round(255 * index / 4), color) for index, color in enumerate(_POP)]
-    flat = np.asarray(cv2.applyColorMap(steps, ramp(*stops)[:, None]), np.uint8)
-    return layer._replace(rgb=_inked(flat, drawn(lines, (width, height))))
+    return layer._replace(rgb=_inked(toned(steps, ramp(*stops)), drawn(lines, (width, height))))
 
 
 def _inked(flat: Rgb, lines: Gray) -> Rgb:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from imaging.photo import Gray, Rgb
 
-__all__ = ["black_white", "enhanced_black_white", "film_tones", "ramp", "sepia", "stretch", "tone_range"]
+__all__ = ["black_white", "enhanced_black_white", "film_tones", "ramp", "sepia", "stretch", "tone_range", "toned"]
 
 _LUMA: Final = np.array([[0.2126, 0.7152, 0.0722]], np.float32)
 _FILM: Final = np.array([[0.30, 0.55, 0.15]], np.float32)  # more red and blue: lighter skin, darker foliage
@@ -59,8 +59,7 @@ def sepia(layer: Layer, _side: float) -> Layer:
     """As an old brown-toned print: dark brown to cream, flat tones stretched."""
     tones = film_tones(layer.rgb)
     gain, offset = stretch(tones, layer.alpha, most=1.5)
-    colors = ramp(*_SEPIA)[rounded(gain * _LEVELS + offset)]
-    return layer._replace(rgb=np.asarray(cv2.LUT(_gray(tones), colors[None]), np.uint8))
+    return layer._replace(rgb=toned(tones, ramp(*_SEPIA)[rounded(gain * _LEVELS + offset)]))
 
 
 def film_tones(rgb: Rgb) -> Gray:
@@ -96,6 +95,11 @@ def ramp(*stops: tuple[int, tuple[int, int, int]]) -> NDArray[np.uint8]:
     tones, colors = zip(*stops, strict=True)
     channels = [np.interp(_LEVELS, tones, channel) for channel in zip(*colors, strict=True)]
     return rounded(np.stack(channels, axis=-1))
+
+
+def toned(tones: Gray, colors: NDArray[np.uint8]) -> Rgb:
+    """Each tone in its colour of the 256."""
+    return np.asarray(cv2.applyColorMap(tones, colors[:, None]), np.uint8)
 
 
 def _gray(tones: Gray) -> Rgb:
