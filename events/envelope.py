@@ -6,22 +6,25 @@ Source: https://github.com/cloudevents/spec, CloudEvents 1.0.2 and its Google Pu
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, Literal, TypeVar, cast
 
 import msgspec
 
 from events.errors import InvalidMessageError
 from events.ids import event_id
 from events.messages import EVENT_TYPES, Message, ResultCompleted, ResultFailed, Time
-from events.trace import is_traceparent, new_traceparent
+from events.trace import known_traceparent, new_traceparent
 from events.validation import convert, decode_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Event", "Outgoing", "decode", "decode_result", "job_event"]
 
 M = TypeVar("M", bound=Message)
+T = TypeVar("T")
+
+_JSON: Final = "application/json"
 
 
 class Outgoing(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +57,7 @@ class Event(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
             "ce-subject": self.subject,
             "ce-time": _rfc3339(self.time),
             "ce-traceparent": self.traceparent,
-            "content-type": "application/json",
+            "content-type": _JSON,
         }
         return Outgoing(topic=topic, attributes=attributes, data=msgspec.json.encode(self.data).decode())
 
@@ -85,40 +88,44 @@ class _Attributes(msgspec.Struct, frozen=True, kw_only=True, rename=lambda name:
     type: Annotated[str, msgspec.Meta(min_length=1)]
     time: Time
     subject: str = ""
-    traceparent: str | None = None
+    traceparent: str = ""
 
 
 def decode(data: bytes | str, attributes: Mapping[str, str], *kinds: type[M]) -> Event[M]:
     """The event in a Pub/Sub message, which must be of one of `kinds`.
 
-    Raises `InvalidMessageError` naming every invalid attribute, or every invalid field of the data.
+    A trace that can't be followed is no reason to refuse a message: it starts a new one.
+    Raises `InvalidMessageError` naming every invalid attribute and, where the type is known, field of the data.
     """
     known: dict[str, type[Any]] = {kind.type: kind for kind in kinds or EVENT_TYPES}
-    head = _head(attributes, known)
+    problems: dict[str, str] = {}
+    head = _attempt(problems, lambda: convert(dict(attributes), _Attributes))
+    kind = attributes.get("ce-type", "")
+    message = _attempt(problems, lambda: decode_json(data, known[kind])) if kind in known else None
+    if "ce-type" in attributes and kind not in known:
+        problems["$.ce-type"] = f"expected {' or '.join(sorted(known))}, got {kind!r}"
+    content_type = attributes.get("content-type", _JSON)
+    if content_type.partition(";")[0].strip().lower() != _JSON:
+        problems["$.content-type"] = f"expected {_JSON}, got {content_type!r}"
+    if head is None or message is None or problems:
+        raise InvalidMessageError(problems)
     return Event(
         id=head.id,
         source=head.source,
         subject=head.subject,
         time=head.time,
-        traceparent=head.traceparent or new_traceparent(),
-        data=decode_json(data, known[head.type]),
+        traceparent=known_traceparent(head.traceparent) or new_traceparent(),
+        data=message,
     )
 
 
-def _head(attributes: Mapping[str, str], known: Mapping[str, object]) -> _Attributes:
-    problems: dict[str, str] = {}
-    head: _Attributes | None = None
+def _attempt(problems: dict[str, str], decode: Callable[[], T]) -> T | None:
+    """What `decode` gives, or None and one more problem at least."""
     try:
-        head = convert(dict(attributes), _Attributes)
+        return decode()
     except InvalidMessageError as error:
         problems |= error.fields
-    if (kind := attributes.get("ce-type")) is not None and kind not in known:
-        problems["$.ce-type"] = f"expected {' or '.join(sorted(known))}, got {kind!r}"
-    if (trace := attributes.get("ce-traceparent")) is not None and not is_traceparent(trace):
-        problems["$.ce-traceparent"] = "not a W3C traceparent"
-    if head is None or problems:
-        raise InvalidMessageError(problems)
-    return head
+        return None
 
 
 def _rfc3339(time: datetime) -> str:

@@ -5,9 +5,10 @@ A change that an old reader can't read is a new type with the next version at it
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, ClassVar, Final, Literal
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal
 
 import msgspec
 
@@ -15,8 +16,12 @@ from events.names import JOB_ID_PATTERN, MODEL_PATTERN, TENANT_PATTERN
 from events.patterns import whole
 from events.recipe import MAX_RECIPES, Recipe
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
     "EVENT_TYPES",
+    "USD_PATTERN",
     "Cache",
     "CompletedNotice",
     "CostKind",
@@ -48,7 +53,9 @@ Model = Annotated[
 Sha256 = Annotated[str, msgspec.Meta(pattern=whole("[0-9a-f]{64}"), description="lower-case hex")]
 Run = Annotated[int, msgspec.Meta(ge=0, description="0, then one more for each replay")]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
-Usd = Annotated[Decimal, msgspec.Meta(description="US dollars, at most nine decimals, as a string")]
+Usd = Annotated[Decimal, msgspec.Meta(description="US dollars, 0 or more, at most nine decimals, as a string")]
+USD_PATTERN: Final = whole("([0-9]{1,29}([.][0-9]{1,9})?|[0-9]([.][0-9]{1,2})?E-7|[0-9]([.][0-9])?E-8|[0-9]E-9)")
+"""What BigQuery's NUMERIC holds, as Python writes a `Decimal`. msgspec knows no limits of one."""
 Time = Annotated[datetime, msgspec.Meta(tz=True, description="RFC 3339")]
 Recipes = Annotated[tuple[Recipe, ...], msgspec.Meta(min_length=1, max_length=MAX_RECIPES)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -70,6 +77,33 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     type: ClassVar[str]
     topics: ClassVar[tuple[str, ...]]
+
+
+class Priced(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A message with amounts of money."""
+
+    amounts: ClassVar[tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        for field, problem in self.conflicts({field: getattr(self, field) for field in self.amounts}).items():
+            raise ValueError(f"{field}: {problem}")
+
+    @classmethod
+    def conflicts(cls, given: Mapping[str, object]) -> dict[str, str]:
+        """What is wrong with each amount that is a number at all."""
+        found = {field: _decimal(given.get(field)) for field in cls.amounts}
+        return {
+            field: "expected US dollars, 0 or more, with at most nine decimals"
+            for field, amount in found.items()
+            if amount is not None and re.match(USD_PATTERN, str(amount)) is None
+        }
+
+
+def _decimal(value: object) -> Decimal | None:
+    try:
+        return value if isinstance(value, Decimal) else Decimal(str(value))
+    except InvalidOperation:
+        return None
 
 
 class ObjectRef(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,10 +153,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     cache: Annotated[Cache, msgspec.Meta(description="what the cache had: the result, the matte, or neither")]
 
 
-class ResultCompleted(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ResultCompleted(Priced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All results of a job exist."""
 
     type: ClassVar[str] = "cutout.result.completed.v1"
+    amounts: ClassVar[tuple[str, ...]] = ("cost_usd",)
     topics: ClassVar[tuple[str, ...]] = ("results",)
 
     job_id: JobId
@@ -157,7 +192,7 @@ class ResultFailed(Message, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     run: Run = 0
 
 
-class CostRecorded(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class CostRecorded(Priced, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a part of a job cost, or an hour of the worker besides its jobs. The event id is the row's id.
 
     A `warmup` without a revision is what one warm-up came to, by its sender's reckoning: it counts until the hour in
@@ -165,6 +200,7 @@ class CostRecorded(Message, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     type: ClassVar[str] = "cutout.cost.recorded.v1"
+    amounts: ClassVar[tuple[str, ...]] = ("usd",)
     topics: ClassVar[tuple[str, ...]] = ("costs",)
 
     occurred_at: Time

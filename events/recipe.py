@@ -7,12 +7,15 @@ recipe that does not use it.
 from __future__ import annotations
 
 import hashlib
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import msgspec
 
 from events.errors import UnsupportedRecipeError
 from events.patterns import whole
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
     "MAX_RECIPES",
@@ -100,8 +103,13 @@ class Crop(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     margin_px: Annotated[int, msgspec.Meta(ge=0, le=4096, description="px of the photo; then margin must be 0")] = 0
 
     def __post_init__(self) -> None:
-        if self.margin and self.margin_px:
-            raise UnsupportedRecipeError("crop: give margin or margin_px, not both")
+        _refuse(self.conflicts(msgspec.structs.asdict(self)), prefix="crop.")
+
+    @staticmethod
+    def conflicts(given: Mapping[str, object]) -> dict[str, str]:
+        """What is wrong with fields that are each well-formed, by the field to change."""
+        both = given.get("margin") and given.get("margin_px")
+        return {"margin_px": "give margin or margin_px, not both"} if both else {}
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -157,12 +165,20 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     ] = None
 
     def __post_init__(self) -> None:
-        if self.format == "jpg" and self.background is None:
-            raise UnsupportedRecipeError("jpg has no transparency: give a background, or ask for png, webp or avif")
-        if self.format == "mask":
-            for field in ("effect", "background", "shadow", "outline"):
-                if getattr(self, field) not in {None, "none"}:
-                    raise UnsupportedRecipeError(f"{field}: a mask has none; leave it out, or ask for another format")
+        _refuse(self.conflicts(msgspec.structs.asdict(self)))
+
+    @staticmethod
+    def conflicts(given: Mapping[str, object]) -> dict[str, str]:
+        """What is wrong with fields that are each well-formed, by the field to change."""
+        if given.get("format") == "jpg" and given.get("background") is None:
+            return {"background": "jpg has no transparency: give a background, or ask for png, webp or avif"}
+        if given.get("format") != "mask":
+            return {}
+        return {
+            field: "a mask has none; leave it out, or ask for another format"
+            for field in ("effect", "background", "shadow", "outline")
+            if given.get(field) not in (None, "none")  # what was given may not be hashable
+        }
 
     @property
     def longest_side(self) -> int | None:
@@ -184,6 +200,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def content_type(self) -> str:
         return {"jpg": "image/jpeg", "mask": "image/png"}.get(self.format, f"image/{self.format}")
+
+
+def _refuse(conflicts: Mapping[str, str], *, prefix: str = "") -> None:
+    if conflicts:
+        raise UnsupportedRecipeError("; ".join(f"{prefix}{field}: {problem}" for field, problem in conflicts.items()))
 
 
 def _without_defaults(value: object) -> object:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from events.messages import EVENT_TYPES, Message
+from events.messages import EVENT_TYPES, USD_PATTERN, Message
 from events.patterns import portable
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ __all__ = ["ASYNCAPI", "documents", "main", "schema_name"]
 ASYNCAPI: Final = "asyncapi.json"
 _FOLDER: Final = Path(__file__).parent.parent / "docs" / "events"
 _VERSION: Final = "1.0.0"
-_DECIMAL: Final = "^-?[0-9]+([.][0-9]+)?(E[+-]?[0-9]+)?$"
 
 
 class _Topic(NamedTuple):
@@ -165,7 +164,7 @@ def _published(value: Any) -> Any:  # noqa: ANN401  # JSON in, JSON out
     schema = {key: _published(part) for key, part in value.items() if key != "discriminator"}
     if isinstance(schema.get("pattern"), str):
         schema["pattern"] = portable(schema["pattern"])
-    return schema | {"pattern": _DECIMAL} if schema.get("format") == "decimal" else schema
+    return schema | {"pattern": portable(USD_PATTERN)} if schema.get("format") == "decimal" else schema
 
 
 def _text(document: dict[str, Any]) -> str:

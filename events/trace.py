@@ -1,6 +1,6 @@
 """W3C Trace Context: the `traceparent` that follows a photo from the upload request to the notification.
 
-Source: https://www.w3.org/TR/trace-context/, version 00.
+Source: https://www.w3.org/TR/trace-context/, version 00, and what later versions promise to keep of it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,24 @@ import re
 import secrets
 from typing import Final
 
-__all__ = ["child_traceparent", "is_traceparent", "new_traceparent", "trace_id"]
+__all__ = ["child_traceparent", "is_traceparent", "known_traceparent", "new_traceparent", "trace_id"]
 
 _TRACEPARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+_LATER: Final = re.compile(r"(?!00|ff)[0-9a-f]{2}-(?P<ids>[0-9a-f]{32}-[0-9a-f]{16})-(?P<flags>[0-9a-f]{2})(-.*)?")
 
 
 def is_traceparent(value: str) -> bool:
     return _TRACEPARENT.fullmatch(value) is not None
+
+
+def known_traceparent(value: str) -> str | None:
+    """The part of a version 00, in a traceparent of that version or a later one; None where it is malformed."""
+    if is_traceparent(value):
+        return value
+    later = _LATER.fullmatch(value)
+    known = later and f"00-{later['ids']}-{int(later['flags'], 16) & 1:02x}"
+    return known if known and is_traceparent(known) else None
 
 
 def new_traceparent() -> str:
@@ -25,9 +36,10 @@ def new_traceparent() -> str:
 
 def child_traceparent(parent: str | None) -> str:
     """A new span in the parent's trace, or in a new trace where the parent is missing or malformed."""
-    if parent is None or not is_traceparent(parent):
+    known = known_traceparent(parent or "")
+    if known is None:
         return new_traceparent()
-    version, trace, _, flags = parent.split("-")
+    version, trace, _, flags = known.split("-")
     return f"{version}-{trace}-{secrets.token_hex(8)}-{flags}"
 
 

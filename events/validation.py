@@ -1,4 +1,7 @@
-"""Strict decoding that names every invalid field at once, where msgspec alone stops at the first."""
+"""Strict decoding that names every invalid field at once, where msgspec alone stops at the first.
+
+A struct may have a static method `conflicts`: from its fields as given it tells what is wrong with them together.
+"""
 
 from __future__ import annotations
 
@@ -89,6 +92,9 @@ def _problems_of_struct(value: dict[str, object], struct: type[msgspec.Struct], 
             found |= _problems(value[field.encode_name], hints[field.name], where)
         elif field.required:
             found[where] = "required, but missing"
+    conflicts = getattr(struct, "conflicts", None)
+    if conflicts is not None:
+        found = {f"{path}.{name}": problem for name, problem in conflicts(value).items()} | found
     config = struct.__struct_config__
     if config.tag_field is not None and value.get(config.tag_field) != config.tag:
         return _unknown_tag(value, [struct], path)

@@ -22,9 +22,11 @@ def cost_row(event: Event[CostRecorded]) -> Row:
 
     Raises `InvalidMessageError` naming every field that the table would refuse.
     """
-    values: dict[str, object] = {"event_id": event.id, **msgspec.to_builtins(event.data)}
-    if event.data.usd.is_finite():
-        values["usd"] = f"{event.data.usd:f}"
+    values: dict[str, object] = {
+        "event_id": event.id,
+        **msgspec.to_builtins(event.data),
+        "usd": f"{event.data.usd:f}",
+    }
     problems = COST_EVENTS.problems(values)
     if problems:
         raise InvalidMessageError({f"$.{name}": problem for name, problem in problems.items()})

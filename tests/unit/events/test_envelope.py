@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta, timezone
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -148,7 +149,7 @@ def test_every_bad_attribute_is_reported_at_once() -> None:
         "ce-id": "",
         "ce-time": "yesterday",
         "ce-type": "cutout.other.v1",
-        "ce-traceparent": "00-0-0-01",
+        "content-type": "text/plain",
     }
     del bad["ce-source"]
     with pytest.raises(InvalidMessageError) as refusal:
@@ -158,9 +159,45 @@ def test_every_bad_attribute_is_reported_at_once() -> None:
         "$.ce-source",
         "$.ce-specversion",
         "$.ce-time",
-        "$.ce-traceparent",
         "$.ce-type",
+        "$.content-type",
     ]
+
+
+def test_bad_attributes_and_bad_data_are_reported_together() -> None:
+    out = sent(EXAMPLES[0])
+    data = out.data.replace('"lane":"gpu"', '"lane":"tpu"').replace(f'"tenant":"{TENANT}"', '"tenant":"../x"')
+    with pytest.raises(InvalidMessageError) as refusal:
+        decode(data, out.attributes | {"ce-id": "", "ce-time": "yesterday"})
+    assert set(refusal.value.fields) == {"$.ce-id", "$.ce-time", "$.lane", "$.tenant"}
+    with pytest.raises(InvalidMessageError) as refusal:
+        decode("{", out.attributes | {"ce-id": ""})
+    assert set(refusal.value.fields) == {"$.ce-id", "$"}
+
+
+def test_data_is_json_by_whichever_name() -> None:
+    out = sent(EXAMPLES[0])
+    for name in ("application/json", "application/json; charset=utf-8", "Application/JSON"):
+        assert decode(out.data, out.attributes | {"content-type": name}).data == EXAMPLES[0]
+    unnamed = {name: value for name, value in out.attributes.items() if name != "content-type"}
+    assert decode(out.data, unnamed).data == EXAMPLES[0]
+
+
+@pytest.mark.parametrize("usd", ["NaN", "Infinity", "-5", "-0.000000001", "1e400000", "0.0000000001", "1" * 30])
+@pytest.mark.parametrize("message", [EXAMPLES[1], EXAMPLES[3]], ids=["result", "cost"])
+def test_what_is_no_amount_of_money_is_refused(message: Message, usd: str) -> None:
+    field = "cost_usd" if isinstance(message, ResultCompleted) else "usd"
+    out = sent(message)
+    data = msgspec.json.encode(msgspec.json.decode(out.data) | {field: usd, "tenant": "../x"})
+    with pytest.raises(InvalidMessageError) as refusal:
+        decode(data, out.attributes)
+    assert set(refusal.value.fields) == {f"$.{field}", "$.tenant"}
+    assert "at most nine decimals" in refusal.value.fields[f"$.{field}"]
+
+
+def test_an_amount_that_nobody_could_read_is_not_made() -> None:
+    with pytest.raises(ValueError, match="usd: expected US dollars"):
+        msgspec.structs.replace(EXAMPLES[3], usd=Decimal(-1))
 
 
 def test_a_message_without_attributes_names_those_it_needs() -> None:
@@ -174,6 +211,14 @@ def test_a_message_without_a_trace_starts_one() -> None:
     out = sent(EXAMPLES[0])
     untraced = {name: value for name, value in out.attributes.items() if name != "ce-traceparent"}
     assert is_traceparent(decode(out.data, untraced).traceparent)
+
+
+def test_a_trace_that_cant_be_followed_loses_no_message() -> None:
+    out = sent(EXAMPLES[0])
+    for malformed in ("", "00-0-0-01", "ff" + TRACEPARENT[2:]):
+        assert is_traceparent(decode(out.data, out.attributes | {"ce-traceparent": malformed}).traceparent)
+    later = "01" + TRACEPARENT[2:] + "-more"
+    assert decode(out.data, out.attributes | {"ce-traceparent": later}).traceparent == TRACEPARENT
 
 
 def test_the_id_of_a_job_event_is_the_same_for_every_delivery_and_another_for_every_part_and_run() -> None:

@@ -133,6 +133,28 @@ def test_parts_that_do_not_go_together_are_refused_by_name(parts: dict[str, obje
         Recipe(**parts)  # type: ignore[arg-type]  # the parts are what is tested
 
 
+@pytest.mark.parametrize(
+    ("written", "fields"),
+    [
+        (
+            b'{"format":"mask","effect":"sepia","background":{"kind":"blur"},"shadow":{},"outline":{}}',
+            {"$.effect", "$.background", "$.shadow", "$.outline"},
+        ),
+        (
+            b'{"format":"mask","effect":"sepia","shadow":{"blur":-1},"max_side":1,"glow":1}',
+            {"$.effect", "$.shadow", "$.shadow.blur", "$.max_side", "$.glow"},
+        ),
+        (b'{"format":"jpg","max_side":1}', {"$.background", "$.max_side"}),
+        (b'{"format":"jpg","crop":{"margin":1,"margin_px":2}}', {"$.background", "$.crop.margin_px"}),
+        (b'{"format":"mask","effect":7}', {"$.effect"}),
+    ],
+)
+def test_fields_that_do_not_go_together_are_named_with_all_others(written: bytes, fields: set[str]) -> None:
+    with pytest.raises(InvalidMessageError) as refusal:
+        decode_json(written, Recipe)
+    assert set(refusal.value.fields) == fields
+
+
 def test_a_crop_has_one_margin() -> None:
     with pytest.raises(UnsupportedRecipeError, match="margin or margin_px, not both"):
         Crop(margin=1, margin_px=1)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from events.trace import child_traceparent, is_traceparent, new_traceparent, trace_id
+from events.trace import child_traceparent, is_traceparent, known_traceparent, new_traceparent, trace_id
 from tests.unit.examples import TRACEPARENT
 
 
@@ -39,6 +39,25 @@ def test_a_child_is_another_span_of_the_same_trace_with_the_same_flags() -> None
 def test_what_is_not_a_traceparent_starts_a_new_trace(value: str) -> None:
     assert not is_traceparent(value)
     assert is_traceparent(child_traceparent(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "known"),
+    [
+        (TRACEPARENT, TRACEPARENT),
+        ("01" + TRACEPARENT[2:], TRACEPARENT),
+        ("cc" + TRACEPARENT[2:] + "-what-the-future-brings", TRACEPARENT),
+        ("01" + TRACEPARENT[2:-2] + "03", TRACEPARENT[:-2] + "01"),
+        ("01" + TRACEPARENT[2:-2] + "02", TRACEPARENT[:-2] + "00"),
+        ("01" + TRACEPARENT[2:] + ".x", None),
+        ("01-00000000000000000000000000000000-b7ad6b7169203331-01", None),
+        ("ff" + TRACEPARENT[2:], None),
+    ],
+)
+def test_of_a_later_version_the_part_that_is_known_is_followed(value: str, known: str | None) -> None:
+    """W3C Trace Context, section 3.2.4; of the flags only `sampled` is known."""
+    assert known_traceparent(value) == known
+    assert (trace_id(child_traceparent(value)) == trace_id(TRACEPARENT)) == (known is not None)
 
 
 def test_a_missing_parent_starts_a_new_trace() -> None:

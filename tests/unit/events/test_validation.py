@@ -107,7 +107,9 @@ def test_a_union_is_checked_against_the_member_that_its_tag_names() -> None:
 
 def test_parts_that_do_not_go_together_are_reported_for_the_recipe_that_has_them() -> None:
     found = problems(job(recipes=[{}, {"format": "jpg"}]), JobRequested)
-    assert found == {"$.recipes[1]": "jpg has no transparency: give a background, or ask for png, webp or avif"}
+    assert found == {
+        "$.recipes[1].background": "jpg has no transparency: give a background, or ask for png, webp or avif"
+    }
 
 
 @pytest.mark.parametrize(

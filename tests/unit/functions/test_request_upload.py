@@ -125,7 +125,7 @@ def test_one_to_eight_recipes_are_taken(api: Api, count: int) -> None:
 def test_a_recipe_whose_parts_do_not_go_together_is_named(api: Api) -> None:
     reply = api.request_upload(wanted(recipes=[{}, {"format": "jpg"}]))
     assert reply.status == 400
-    assert list(reply.json["error"]["fields"]) == ["$.recipes[1]"]
+    assert list(reply.json["error"]["fields"]) == ["$.recipes[1].background"]
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[" * 60_000, b"\xff\xfe", b'{"size":1,"x":1,', b"{}" * 40_000])

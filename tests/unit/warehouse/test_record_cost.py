@@ -99,7 +99,7 @@ def test_a_row_that_is_refused_for_good_is_a_dead_letter(world: World) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
-        ('"usd":"0.001184100"', '"usd":"0.0000000001"', "$.usd: expected NUMERIC"),
+        ('"usd":"0.001184100"', '"usd":"0.0000000001"', "$.usd: expected US dollars"),
         ('"kind":"gpu"', '"kind":"tpu"', "$.kind: "),
         ("{", "not JSON {", "$: not JSON"),
     ],
