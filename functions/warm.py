@@ -7,6 +7,7 @@ holds however many decide at once, and wherever one of them dies.
 from __future__ import annotations
 
 import logging
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -16,6 +17,7 @@ from events.envelope import decode
 from events.errors import InvalidMessageError, TransientError
 from events.messages import PubsubPush, Time, WarmupRequested
 from events.validation import convert
+from functions.prompts import Prompts
 from functions.warming_settings import WarmingSettings
 from jobs.flags import Flags
 from jobs.intents import Intents
@@ -53,22 +55,31 @@ _HISTORY_SECONDS: Final = 10.0
 
 
 class _Trigger(NamedTuple):
-    """`traceparent` is empty where the trigger belongs to no trace."""
+    """`traceparent` is empty where the trigger belongs to no trace. A `prompt` is a shopper's."""
 
     key: str
     reason: str
     at: datetime
     traceparent: str
+    prompt: bool
 
 
 class Warm:
     def __init__(
-        self, desk: JobDesk, policy: Policy, lookout: Lookout, ledger: Ledger[BookedWarmup], *, region: str
+        self,
+        desk: JobDesk,
+        policy: Policy,
+        lookout: Lookout,
+        ledger: Ledger[BookedWarmup],
+        prompts: Prompts,
+        *,
+        region: str,
     ) -> None:
         self._desk = desk
         self._policy = policy
         self._lookout = lookout
         self._ledger = ledger
+        self._prompts = prompts
         self._region = region
 
     def __call__(self, event: CloudEvent) -> None:
@@ -84,7 +95,18 @@ class Warm:
         with self._desk.tracer.span(
             "warm", parent=trigger.traceparent, kind="consumer", trigger_reason=trigger.reason
         ) as span:
-            self._decide(trigger._replace(traceparent=span.traceparent), span)
+            self._answer(trigger._replace(traceparent=span.traceparent), span)
+
+    def _answer(self, trigger: _Trigger, span: Span) -> None:
+        """A tick has a decision of its own. So has a prompt that was answered, if it died after writing it down."""
+        if not trigger.prompt:
+            self._decide(trigger, span)
+        elif not self._prompts.answer(trigger.at, lambda: self._decide(trigger, span)):
+            now = self._desk.clock()
+            known = self._ledger.page(now).find(trigger.key)
+            if known is not None:
+                self._ask_again(known.entry, now)
+            _LOG.info("warming_prompt_answered", extra={"trigger": trigger.key, "traceparent": trigger.traceparent})
 
     def _decide(self, trigger: _Trigger, span: Span) -> None:
         for _ in range(_RACES):
@@ -143,9 +165,9 @@ def _trigger(event: CloudEvent) -> _Trigger:
     at: datetime = convert(event["time"], Time)
     if "ce-type" not in message.attributes:
         # An emulator that starts anew counts its messages from 1 again.
-        return _Trigger(f"{message.message_id} {at.isoformat()}", "tick", at, "")
+        return _Trigger(f"{message.message_id} {at.isoformat()}", "tick", at, "", prompt=False)
     told = decode(message.data, message.attributes, WarmupRequested)
-    return _Trigger(told.id, told.data.reason, at, told.traceparent)
+    return _Trigger(told.id, told.data.reason, at, told.traceparent, prompt=True)
 
 
 def _fields(trigger: _Trigger, decision: Decision, page: Book) -> dict[str, object]:
@@ -178,7 +200,8 @@ def build(parts: Parts) -> Callable[[CloudEvent], None]:
         _monitor(parts, settings),
     )
     region = settings.region or parts.settings.region
-    return Warm(desk, policy, lookout, Ledger(desk.store, bucket, "~warming", BookedWarmup), region=region)
+    ledger = Ledger(desk.store, bucket, "~warming", BookedWarmup)
+    return Warm(desk, policy, lookout, ledger, Prompts(desk.clock, sleep=time.sleep), region=region)
 
 
 def _monitor(parts: Parts, settings: WarmingSettings) -> InstanceMonitor:

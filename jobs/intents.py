@@ -1,8 +1,9 @@
 """What shoppers showed lately, once a session and stage.
 
 Two objects stand for an intent. The first has no time in its name but the hour, so that the same session and stage
-are told once in an hour or two; the second sorts by time, so that what is recent is one short listing. A session is
-kept as a keyed hash: names of objects tell nobody who was where.
+are told once in an hour or two; the second sorts by time, the newest first, so that what is recent is one short
+listing, and of too much the newest is read. A session is kept as a keyed hash: names of objects tell nobody who was
+where.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["Intents", "Marked"]
 
 _HOUR: Final = timedelta(hours=1)
-_STAMP: Final = "%Y-%m-%dT%H:%M:%S.%fZ"
+_MICROSECOND: Final = timedelta(microseconds=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_PREFIX: Final = "~intents/newest/"
+_MOST: Final = 1000
+"""That are read at once, in one page. Anybody can show more on a public address: what is older then counts for nothing,
+and whoever has just chosen a file is among those that count.
+"""
+_LAST: Final = 10**16 - 1
+"""Microseconds since the epoch, in the year 2286: names count down from it."""
 _STAGES: Final[dict[str, Stage]] = {stage: stage for stage in get_args(Stage)}
 
 
@@ -48,16 +57,15 @@ class Intents:
             return Marked(intent, new=False)
         if not self._create(_seen_name(intent, now)):
             return Marked(intent, new=False)
-        self._create(f"~intents/shown/{now.strftime(_STAMP)}~{known}~{stage}")
+        self._create(f"{_PREFIX}{_countdown(now)}~{known}~{stage}")
         return Marked(intent, new=True)
 
     def since(self, moment: datetime) -> tuple[Intent, ...]:
-        """Those shown since then, in order of time."""
-        prefix = "~intents/shown/"
-        start = f"{prefix}{moment.astimezone(UTC).strftime(_STAMP)}"
+        """Those shown since then, the newest first, and of too many the newest alone."""
+        end = f"{_PREFIX}{_countdown(moment - _MICROSECOND)}"
         return tuple(
-            _parsed(stat.name.removeprefix(prefix))
-            for stat in self._store.list(self._bucket, prefix, start_offset=start)
+            _parsed(stat.name.removeprefix(_PREFIX))
+            for stat in self._store.list(self._bucket, _PREFIX, end_offset=end, most=_MOST)
         )
 
     def _create(self, name: str) -> bool:
@@ -68,6 +76,11 @@ def _seen_name(intent: Intent, hour: datetime) -> str:
     return f"~intents/seen/{hour:%Y-%m-%dT%H}/{intent.session}~{intent.stage}"
 
 
+def _countdown(moment: datetime) -> str:
+    """Sorts by time, the latest first."""
+    return f"{_LAST - (moment - _EPOCH) // _MICROSECOND:016d}"
+
+
 def _parsed(name: str) -> Intent:
-    stamp, session, stage = name.split("~")
-    return Intent(session, _STAGES[stage], datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC))
+    countdown, session, stage = name.split("~")
+    return Intent(session, _STAGES[stage], _EPOCH + (_LAST - int(countdown)) * _MICROSECOND)

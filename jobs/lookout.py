@@ -6,12 +6,14 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+import msgspec
+
 from events.errors import TransientError
 from jobs.warmups import last_request, spent
 from planner.arrivals import RECENT_HOURS
 from planner.instance import Observation, Traces, instance_at
 from planner.intents import memory
-from planner.policy import Situation
+from planner.policy import Situation, awaits_intents
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -77,6 +79,13 @@ class Lookout:
         )
 
     def situation(self, page: Page[BookedWarmup], awake: Awake, now: datetime) -> Situation:
+        """With the intents where they matter: anybody can show many, and most decisions are made without."""
+        situation = self._without_intents(page, awake, now)
+        if not awaits_intents(self._policy, situation):
+            return situation
+        return msgspec.structs.replace(situation, intents=self._intents.since(now - self._memory))
+
+    def _without_intents(self, page: Page[BookedWarmup], awake: Awake, now: datetime) -> Situation:
         requested = last_request(page)
         traces = Traces(awake=max(awake.minutes, default=None), requested=requested, observed=self._observed())
         return Situation(
@@ -85,7 +94,6 @@ class Lookout:
             instance=instance_at(now, traces, self._policy.worker),
             spent=spent(page),
             recent=tuple(job for job in awake.jobs if job > now - _RECENT),
-            intents=self._intents.since(now - self._memory),
             requested=requested,
             paused=self._flags.up_until("warming-paused") is not None,
         )

@@ -55,11 +55,17 @@ class ObjectStore(Protocol):
         """Metadata alone, or None."""
 
     def list(
-        self, bucket: str, prefix: str, *, start_offset: str | None = None, end_offset: str | None = None
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        start_offset: str | None = None,
+        end_offset: str | None = None,
+        most: int | None = None,
     ) -> list[ObjectStat]:
         """Objects whose name starts with `prefix`, in name order, from `start_offset` (a full name) on.
 
-        Without those from `end_offset` on.
+        Without those from `end_offset` on; the first `most` of them.
         """
 
     def create(

@@ -20,7 +20,17 @@ from planner.worker import Worker
 if TYPE_CHECKING:
     from planner.economics import Appraisal, Survival
 
-__all__ = ["POLICIES", "Decision", "Policy", "PolicyName", "Reason", "Schedule", "Situation", "decide"]
+__all__ = [
+    "POLICIES",
+    "Decision",
+    "Policy",
+    "PolicyName",
+    "Reason",
+    "Schedule",
+    "Situation",
+    "awaits_intents",
+    "decide",
+]
 
 PolicyName = Literal["off", "schedule", "economic"]
 POLICIES: Final[tuple[PolicyName, ...]] = get_args(PolicyName)
@@ -110,6 +120,11 @@ def decide(policy: Policy, situation: Situation) -> Decision:
     if decision.cause is None or decision.nano_usd <= policy.budget.left(situation.spent, decision.cause):
         return decision
     return msgspec.structs.replace(decision, action="none", reason="budget_spent")
+
+
+def awaits_intents(policy: Policy, situation: Situation) -> bool:
+    """Whether intents, of which the situation holds none, could change the decision: they only add reasons to act."""
+    return decide(policy, situation).reason == "not_worth_it"
 
 
 def _scheduled(policy: Policy, situation: Situation) -> Decision:

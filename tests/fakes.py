@@ -118,7 +118,13 @@ class FakeStore:
             return None if stored is None else stored.stat
 
     def list(
-        self, bucket: str, prefix: str, *, start_offset: str | None = None, end_offset: str | None = None
+        self,
+        bucket: str,
+        prefix: str,
+        *,
+        start_offset: str | None = None,
+        end_offset: str | None = None,
+        most: int | None = None,
     ) -> list[ObjectStat]:
         with self.faults.operation(f"list {bucket}/{prefix}"):
             return [
@@ -126,7 +132,7 @@ class FakeStore:
                 for name in self.names(bucket)
                 if name.startswith(prefix) and name >= (start_offset or "")
                 if end_offset is None or name < end_offset
-            ]
+            ][:most]
 
     def create(
         self, bucket: str, name: str, data: bytes, *, content_type: str, metadata: Mapping[str, str] | None = None

@@ -139,6 +139,12 @@ def test_a_list_starts_at_its_offset(store: GoogleObjectStore, unique: str, fill
     assert store.list(BUCKET, f"{unique}/", start_offset=f"{unique}/z") == []
 
 
+def test_of_a_list_the_first_can_be_asked_for(store: GoogleObjectStore, unique: str, fill: list[str]) -> None:
+    assert [stat.name for stat in store.list(BUCKET, f"{unique}/", most=2)] == fill[:2]
+    assert [stat.name for stat in store.list(BUCKET, f"{unique}/", start_offset=fill[1], most=1)] == fill[1:2]
+    assert [stat.name for stat in store.list(BUCKET, f"{unique}/", most=1000)] == fill
+
+
 def test_deleting_what_is_gone_does_nothing(store: GoogleObjectStore, unique: str) -> None:
     store.create(BUCKET, unique, b"1", content_type="text/plain")
     store.delete(BUCKET, unique)

@@ -60,6 +60,10 @@ class Shop:
         """Since the last `forget`, in order."""
         return self._logged("functions-events", "warming_decided")
 
+    def answered(self) -> list[dict[str, Any]]:
+        """The prompts that another's decision answered."""
+        return self._logged("functions-events", "warming_prompt_answered")
+
     def warmed_up(self) -> list[dict[str, Any]]:
         """The pushes that the worker answered."""
         return self._logged("worker", "warmed_up")

@@ -11,6 +11,7 @@ from cloudevents.http import CloudEvent
 
 from events.envelope import decode
 from events.messages import CostRecorded, WarmupRequested
+from functions.prompts import Prompts
 from functions.warm import Warm
 from jobs.activity import Activity
 from jobs.desk import JobDesk
@@ -109,7 +110,8 @@ class Shop:
         """The function as a fresh process has it."""
         rates = DailyRates(self.store, BUCKETS.jobs, self.past, Prior(), self.policy.schedule.zone)
         lookout = Lookout(self.policy, self.activity, self.intents, rates, self.flags, self.monitor)
-        return Warm(self.desk, self.policy, lookout, self.ledger, region=REGION)
+        prompts = Prompts(self.clock, sleep=self.clock.sleep)
+        return Warm(self.desk, self.policy, lookout, self.ledger, prompts, region=REGION)
 
     def tick(self, *, message_id: str | None = None, at: datetime | None = None) -> CloudEvent:
         """Of the scheduler; each has an id of its own."""

@@ -25,15 +25,25 @@ def intents(store: FakeStore, clock: SettableClock) -> Intents:
     return Intents(store, BUCKETS.jobs, clock, secret=SECRET)
 
 
-def test_what_was_shown_is_found_in_order_of_time(intents: Intents, clock: SettableClock) -> None:
+def test_what_was_shown_is_found_the_newest_first(intents: Intents, clock: SettableClock) -> None:
     start = clock()
     shown = []
     for stage in STAGES:
         shown.append(intents.mark("acme", "session-of-sixteen", stage).intent)
         clock.advance(7)
-    assert intents.since(start) == tuple(shown)
-    assert [intent.stage for intent in intents.since(start + timedelta(seconds=8))] == ["hover", "file_chosen"]
+    assert intents.since(start) == tuple(reversed(shown))
+    assert [intent.stage for intent in intents.since(start + timedelta(seconds=14))] == ["file_chosen", "hover"]
     assert [intent.at for intent in shown] == [start + timedelta(seconds=7 * index) for index in range(4)]
+
+
+def test_of_too_many_the_newest_thousand_are_read(intents: Intents, clock: SettableClock) -> None:
+    for number in range(1010):
+        intents.mark("acme", f"session-{number}", "page_view")
+        clock.advance(0.01)
+    found = intents.since(clock() - timedelta(minutes=15))
+    assert len(found) == 1000
+    assert found[0].at == clock() - timedelta(seconds=0.01)
+    assert found[-1].at == clock() - timedelta(seconds=10)
 
 
 def test_a_session_and_stage_are_new_once(intents: Intents, clock: SettableClock) -> None:

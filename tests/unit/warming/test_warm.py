@@ -13,7 +13,7 @@ from events.errors import TransientError
 from events.messages import WarmupRequested
 from planner.budget import Budget
 from planner.instance import Observation
-from planner.policy import Policy
+from planner.policy import POLICIES, Policy
 from planner.worker import Worker
 from tests.fakes import Crash
 from tests.unit.examples import TRACEPARENT
@@ -21,6 +21,8 @@ from tests.unit.warming.shop import REGION, WAKE, Shop, delivery
 
 if TYPE_CHECKING:
     from cloudevents.http import CloudEvent
+
+    from planner.intents import Stage
 
 
 @pytest.fixture
@@ -48,6 +50,16 @@ def intent_event(shop: Shop, stage: str = "file_chosen", *, id_: str = "intent-1
         data=WarmupRequested(reason=f"intent:{stage}", at=shop.clock()),
     ).outgoing("ticks")
     return delivery(event.attributes, event.data, shop.clock(), message_id="message-1")
+
+
+def prompt(shop: Shop, number: int, stage: Stage) -> CloudEvent:
+    """Of a session of its own, which has shown that stage."""
+    shop.show(stage, f"session-{number}")
+    return intent_event(shop, stage, id_=f"intent-{number}")
+
+
+def lookups(shop: Shop) -> list[str]:
+    return [name for name in shop.faults.operations if name.startswith("list") and "~intents/" in name]
 
 
 def busy(shop: Shop) -> None:
@@ -130,6 +142,66 @@ class TestDecisions:
         shop.warm()(intent_event(shop))
         assert [told["reason"] for told in decisions(logged)] == ["still_warm"]
         assert "instances_unknown" in logged.messages
+
+
+class TestIntents:
+    def test_they_are_looked_up_only_where_they_could_change_the_decision(self, shop: Shop) -> None:
+        shop.show("file_chosen")
+        shop.warm()(intent_event(shop))
+        assert len(lookups(shop)) == 1
+        for _ in range(3):  # the worker starts, and is warm then
+            shop.advance(seconds=60)
+            shop.activity.note()
+            shop.warm()(shop.tick())
+        shop.flags.put_up("warming-paused", until=shop.clock() + timedelta(hours=1), by="incident")
+        shop.advance(minutes=30)
+        shop.warm()(shop.tick())
+        assert len(lookups(shop)) == 1
+
+    def test_a_policy_that_does_not_hear_them_does_not_look_for_them(self) -> None:
+        for name in set(POLICIES) - {"economic"}:
+            shop = Shop(Policy(name=name))
+            shop.warm()(shop.tick())
+            assert lookups(shop) == []
+
+    def test_a_decision_answers_all_that_was_sent_before_it(self, shop: Shop, logged: pytest.LogCaptureFixture) -> None:
+        warm, prompts = shop.warm(), [prompt(shop, number, "page_view") for number in range(20)]
+        for each in prompts:
+            warm(each)
+        assert len(decisions(logged)) == 1
+        assert len(lookups(shop)) == 1
+
+    def test_what_is_sent_after_a_decision_has_another_one_two_seconds_later(
+        self, shop: Shop, logged: pytest.LogCaptureFixture
+    ) -> None:
+        warm = shop.warm()
+        warm(prompt(shop, 1, "page_view"))
+        shop.advance(seconds=0.5)
+        began = shop.clock()
+        late = [prompt(shop, number, "file_chosen") for number in (2, 3)]
+        for each in late:
+            warm(each)
+        assert [told["action"] for told in decisions(logged)] == ["none", "wake"]
+        assert shop.clock() - began == timedelta(seconds=1.5)
+
+    def test_a_tick_is_decided_without_delay(self, shop: Shop, logged: pytest.LogCaptureFixture) -> None:
+        warm = shop.warm()
+        warm(prompt(shop, 1, "page_view"))
+        warm(shop.tick())
+        assert len(decisions(logged)) == 2
+        assert shop.clock.slept == []
+
+    def test_a_prompt_that_died_before_it_asked_does_so_though_another_was_answered_since(self, shop: Shop) -> None:
+        warm, mine = shop.warm(), prompt(shop, 1, "file_chosen")
+        shop.faults.arm(_operations_of_a_wake(), TransientError("before the publication"))
+        with pytest.raises(TransientError):
+            warm(mine)
+        shop.advance(seconds=1)
+        warm(prompt(shop, 2, "file_chosen"))
+        assert shop.requests() == []
+        warm(mine)
+        assert len(shop.requests()) == 1
+        assert shop.page().nano_usd == WAKE
 
 
 class TestTriggers:
