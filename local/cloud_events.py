@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote
 
 import msgspec
+from cloudevents.conversion import to_binary
+from cloudevents.http import CloudEvent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,14 +51,14 @@ def gcs_finalized(message: Message) -> EventRequest:
     """
     resource: dict[str, Any] = _completed(msgspec.json.decode(message.data, type=dict[str, Any]))
     bucket, name = resource["bucket"], resource["name"]
-    headers = {
-        "ce-source": f"//storage.googleapis.com/projects/_/buckets/{bucket}",
-        "ce-type": FINALIZED,
-        "ce-subject": quote(f"objects/{name}", safe="/~"),
-        "ce-time": resource["timeCreated"],
-        "ce-bucket": bucket,
+    attributes = {
+        "source": f"//storage.googleapis.com/projects/_/buckets/{bucket}",
+        "type": FINALIZED,
+        "subject": quote(f"objects/{name}", safe="/~"),
+        "time": resource["timeCreated"],
+        "bucket": bucket,
     }
-    return _request(message, headers, resource)
+    return _request(message, attributes, resource)
 
 
 def message_published(message: Message, *, project: str, topic: str, subscription: str) -> EventRequest:
@@ -75,17 +77,18 @@ def message_published(message: Message, *, project: str, topic: str, subscriptio
     }
     if message.attempt is not None:
         body["deliveryAttempt"] = message.attempt
-    headers = {
-        "ce-source": f"//pubsub.googleapis.com/projects/{project}/topics/{topic}",
-        "ce-type": PUBLISHED,
-        "ce-time": published,
+    attributes = {
+        "source": f"//pubsub.googleapis.com/projects/{project}/topics/{topic}",
+        "type": PUBLISHED,
+        "time": published,
     }
-    return _request(message, headers, body)
+    return _request(message, attributes, body)
 
 
-def _request(message: Message, headers: dict[str, str], body: dict[str, Any]) -> EventRequest:
-    common = {"Content-Type": "application/json", "ce-specversion": "1.0", "ce-id": message.id}
-    return EventRequest(common | headers, msgspec.json.encode(body))
+def _request(message: Message, attributes: dict[str, str], data: dict[str, Any]) -> EventRequest:
+    common = {"id": message.id, "datacontenttype": "application/json"}
+    headers, body = to_binary(CloudEvent.create(common | attributes, data), data_marshaller=msgspec.json.encode)
+    return EventRequest(headers, body)
 
 
 def _completed(resource: dict[str, Any]) -> dict[str, Any]:

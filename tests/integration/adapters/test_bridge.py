@@ -89,7 +89,7 @@ def test_an_upload_reaches_the_function_as_eventarc_sends_it(
     stat = store.stat(UPLOADS_BUCKET, name)
     assert stat is not None
     body = json.loads(asked.body)
-    assert (asked.method, asked.path, asked.headers["Content-Type"]) == ("POST", "/on_upload", "application/json")
+    assert (asked.method, asked.path, asked.headers["content-type"]) == ("POST", "/on_upload", "application/json")
     assert cloud_event_headers(asked) == {
         "ce-specversion": "1.0",
         "ce-id": asked.headers["ce-id"],
@@ -123,7 +123,7 @@ def test_a_message_reaches_the_function_as_eventarc_sends_it(
 
     body = json.loads(asked.body)
     message = body["message"]
-    assert (asked.method, asked.path, asked.headers["Content-Type"]) == ("POST", "/render", "application/json")
+    assert (asked.method, asked.path, asked.headers["content-type"]) == ("POST", "/render", "application/json")
     assert cloud_event_headers(asked) == {
         "ce-specversion": "1.0",
         "ce-id": message["messageId"],
