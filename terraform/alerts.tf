@@ -18,11 +18,8 @@ locals {
       severity = "WARNING"
       text     = "The worker starts more often than warming and the keep-alive of 10 minutes explain. Each start is some 20 s of waiting and 0.25 USD of idle time. Look for crashes first, then at the policy of warming."
       conditions = [{
-        title     = "More than 12 starts in an hour"
-        filter    = "metric.type=\"logging.googleapis.com/user/${google_logging_metric.this["worker_starts"].name}\" ${local.in_logs}"
-        aligner   = "ALIGN_DELTA"
-        period    = "3600s"
-        threshold = 12
+        title = "More than 12 starts in an hour"
+        query = "sum(increase(logging_googleapis_com:user_${replace(google_logging_metric.this["worker_starts"].name, "/", "_")}{monitored_resource=\"cloud_run_revision\"}[1h])) > 12"
       }]
     }
 
@@ -95,6 +92,28 @@ locals {
       conditions = [{
         title = "A line of severity error"
         log   = "severity>=ERROR NOT log_id(\"run.googleapis.com/requests\") NOT jsonPayload.message=(\"dead_letter_kept\" OR \"network_failed\" OR \"start_failed\")"
+      }]
+    }
+
+    catalogue = {
+      title    = "Catalogues"
+      severity = "ERROR"
+      text     = "A task of the job for catalogues logged an error, gave up or failed. Cloud Run runs it again, three times; then the catalogue is not whole. Nobody is told of what is missing but by its report."
+      conditions = [{
+        title = "A line of severity error"
+        in    = "resource.type=\"cloud_run_job\""
+        log   = "severity>=ERROR"
+      }]
+    }
+
+    build = {
+      title    = "Builds"
+      severity = "ERROR"
+      text     = "A build ended without success: a delivery, whose worker may have been rolled back or whose canary may be left behind, or the build of a function. What the step before it did stays done."
+      conditions = [{
+        title = "A build failed, took too long or was stopped"
+        in    = "resource.type=\"build\""
+        log   = "log_id(\"cloudbuild\") textPayload=~\"^(ERROR|TIMEOUT|CANCELLED)\"" # what steps print begins with their names
       }]
     }
 
@@ -228,7 +247,8 @@ resource "google_monitoring_alert_policy" "this" {
         }
       }
 
-      # The metric may not be there yet, when nothing was ever counted.
+      # The metric may not be there yet: nothing was ever counted, or Monitoring has not heard of it. So a condition on a
+      # metric of our own is a query; for the others there is no leave from being checked.
       dynamic "condition_prometheus_query_language" {
         for_each = contains(keys(conditions.value), "query") ? [conditions.value] : []
         content {
@@ -242,7 +262,7 @@ resource "google_monitoring_alert_policy" "this" {
       dynamic "condition_matched_log" {
         for_each = contains(keys(conditions.value), "log") ? [conditions.value] : []
         content {
-          filter = "${local.in_logs} ${condition_matched_log.value.log}"
+          filter = "${try(condition_matched_log.value.in, local.in_logs)} ${condition_matched_log.value.log}"
         }
       }
     }

@@ -104,6 +104,22 @@ resource "google_monitoring_custom_service" "this" {
   depends_on = [google_project_service.this]
 }
 
+# Monitoring refuses an objective on a metric that it does not know yet, and hears of one on log lines minutes later.
+resource "terraform_data" "jobs_metric" {
+  triggers_replace = [google_logging_metric.this["jobs"].id]
+
+  provisioner "local-exec" {
+    command = "sh \"$SCRIPT\""
+    environment = {
+      SCRIPT  = abspath("${path.module}/metric_known.sh")
+      PROJECT = var.project
+      METRIC  = "logging.googleapis.com/user/${google_logging_metric.this["jobs"].name}"
+      TRIES   = 60
+      PAUSE   = 15
+    }
+  }
+}
+
 resource "google_monitoring_slo" "this" {
   for_each = local.objectives
 
@@ -119,6 +135,8 @@ resource "google_monitoring_slo" "this" {
       bad_service_filter   = each.value.bad
     }
   }
+
+  depends_on = [terraform_data.jobs_metric]
 }
 
 # Through the load balancer, to a function that reads nothing before it refuses: 401 says that all of them are there.

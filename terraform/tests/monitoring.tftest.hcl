@@ -29,7 +29,7 @@ run "every_alert_says_what_to_do_and_tells_the_topic" {
 
   assert {
     condition = toset([for policy in google_monitoring_alert_policy.this : policy.display_name]) == toset([
-      "API unreachable", "Backlog", "Budget", "Cold starts", "Dead letters", "Error rate", "Failed jobs", "Latency", "Logged errors",
+      "API unreachable", "Backlog", "Budget", "Builds", "Catalogues", "Cold starts", "Dead letters", "Error rate", "Failed jobs", "Latency", "Logged errors",
       "SLO api, fast burn", "SLO api, slow burn", "SLO jobs, fast burn", "SLO jobs, slow burn", "Worker errors",
     ])
     error_message = "There are other alerts than those listed here."
@@ -57,6 +57,49 @@ run "every_condition_has_one_kind" {
       : length(policy.alert_strategy[0].notification_rate_limit) == 0
     ])
     error_message = "A policy on log lines has one condition and a limit of notifications; no other has one."
+  }
+}
+
+run "what_runs_beside_the_services_fails_loudly_too" {
+  command = plan
+
+  assert {
+    condition     = google_monitoring_alert_policy.this["catalogue"].conditions[0].condition_matched_log[0].filter == "resource.type=\"cloud_run_job\" severity>=ERROR"
+    error_message = "An error of a catalogue is told."
+  }
+
+  assert {
+    condition     = startswith(google_monitoring_alert_policy.this["build"].conditions[0].condition_matched_log[0].filter, "resource.type=\"build\" ")
+    error_message = "A build that fails is told."
+  }
+
+  assert {
+    condition = alltrue([
+      for key in ["failed-jobs", "logged-errors"] :
+      startswith(google_monitoring_alert_policy.this[key].conditions[0].condition_matched_log[0].filter, "resource.type=\"cloud_run_revision\" ")
+    ])
+    error_message = "Errors of the services are told as such."
+  }
+}
+
+# Monitoring refuses a filter on a metric that it has not heard of, which takes minutes after the metric was made.
+run "no_alert_is_refused_for_a_metric_of_our_own_that_is_new" {
+  command = plan
+
+  assert {
+    condition = alltrue(flatten([
+      for policy in google_monitoring_alert_policy.this : [
+        for condition in policy.conditions : [
+          for threshold in condition.condition_threshold : !strcontains(threshold.filter, "logging.googleapis.com/user/")
+        ]
+      ]
+    ]))
+    error_message = "A condition on a metric of our own is a query, which may name what is not known yet."
+  }
+
+  assert {
+    condition     = google_monitoring_alert_policy.this["cold-starts"].conditions[0].condition_prometheus_query_language[0].query == "sum(increase(logging_googleapis_com:user_cutout_worker_starts{monitored_resource=\"cloud_run_revision\"}[1h])) > 12"
+    error_message = "More than 12 starts in an hour are too many."
   }
 }
 

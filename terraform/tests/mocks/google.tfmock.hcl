@@ -84,3 +84,8 @@ mock_resource "google_monitoring_slo" {
   override_during = plan
   defaults        = {}
 }
+
+mock_resource "google_monitoring_uptime_check_config" {
+  override_during = plan
+  defaults        = {}
+}
