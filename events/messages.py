@@ -44,6 +44,9 @@ __all__ = [
     "WarmupRequested",
 ]
 
+MAX_INTEGER: Final = 2**63 - 1
+"""What JSON encoders, BigQuery and Cloud Storage hold; Python reads larger numbers, and could then not send them on."""
+
 Tenant = Annotated[str, msgspec.Meta(pattern=TENANT_PATTERN)]
 JobId = Annotated[str, msgspec.Meta(pattern=JOB_ID_PATTERN, description="UUIDv7")]
 Model = Annotated[
@@ -51,7 +54,8 @@ Model = Annotated[
     msgspec.Meta(pattern=MODEL_PATTERN, description="network, weights digest, precision and preprocessing version"),
 ]
 Sha256 = Annotated[str, msgspec.Meta(pattern=whole("[0-9a-f]{64}"), description="lower-case hex")]
-Run = Annotated[int, msgspec.Meta(ge=0, description="0, then one more for each replay")]
+Run = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER, description="0, then one more for each replay")]
+Count = Annotated[int, msgspec.Meta(ge=1, le=MAX_INTEGER)]
 Seconds = Annotated[float, msgspec.Meta(ge=0)]
 Usd = Annotated[Decimal, msgspec.Meta(description="US dollars, 0 or more, at most nine decimals, as a string")]
 USD_PATTERN: Final = whole("([0-9]{1,29}([.][0-9]{1,9})?|[0-9]([.][0-9]{1,2})?E-7|[0-9]([.][0-9])?E-8|[0-9]E-9)")
@@ -114,7 +118,7 @@ class ObjectRef(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class Upload(ObjectRef, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The exact bytes of a job: an object's generation never changes."""
 
-    generation: Annotated[int, msgspec.Meta(ge=1)]
+    generation: Count
 
 
 class JobRequested(Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -147,9 +151,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     recipe: Recipe
     object: ObjectRef
     content_type: str
-    width: Annotated[int, msgspec.Meta(ge=1)]
-    height: Annotated[int, msgspec.Meta(ge=1)]
-    bytes: Annotated[int, msgspec.Meta(ge=1)]
+    width: Count
+    height: Count
+    bytes: Count
     cache: Annotated[Cache, msgspec.Meta(description="what the cache had: the result, the matte, or neither")]
 
 
@@ -216,7 +220,7 @@ class CostRecorded(Priced, frozen=True, kw_only=True, forbid_unknown_fields=True
     model: Model | None = None
     recipe: Annotated[str | None, msgspec.Meta(description="the recipe's digest")] = None
     cache: Cache | None = None
-    batch_size: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    batch_size: Count | None = None
     cold_start: bool | None = None
     megapixels: Annotated[float, msgspec.Meta(ge=0)] | None = None
     recipe_json: Annotated[str | None, msgspec.Meta(description="the recipe itself, canonical JSON")] = None
@@ -228,7 +232,7 @@ class CostRecorded(Priced, frozen=True, kw_only=True, forbid_unknown_fields=True
         Seconds | None, msgspec.Meta(description="from the request to the results; null where there are none")
     ] = None
     revision: Annotated[
-        Annotated[int, msgspec.Meta(ge=0)] | None,
+        Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)] | None,
         msgspec.Meta(description="of what an hour cost besides its jobs: the newest one counts; null for jobs"),
     ] = None
 
@@ -279,7 +283,7 @@ class DeliveryRequested(Message, frozen=True, kw_only=True, forbid_unknown_field
     receiver: ReceiverName
     occurred_at: Annotated[datetime, msgspec.Meta(tz=True, description="time of the result event, RFC 3339")]
     notice: CompletedNotice | FailedNotice
-    attempt: Annotated[int, msgspec.Meta(ge=1)] = 1
+    attempt: Count = 1
     first_attempt_at: Annotated[Time | None, msgspec.Meta(description="null until the first one failed")] = None
 
 
@@ -324,4 +328,4 @@ class PubsubPush(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     message: PubsubMessage
     subscription: str = ""
-    delivery_attempt: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    delivery_attempt: Count | None = None

@@ -232,3 +232,22 @@ def test_the_id_of_a_job_event_is_the_same_for_every_delivery_and_another_for_ev
 
     assert made("gpu:a", 0) == made("gpu:a", 0)
     assert len({made("gpu:a", 0), made("gpu:b", 0), made("gpu:a", 1)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [(EXAMPLES[0], "run"), (EXAMPLES[3], "batch_size"), (EXAMPLES[3], "revision"), (EXAMPLES[5], "attempt")],
+    ids=lambda value: value if isinstance(value, str) else value.type,
+)
+def test_a_number_that_could_not_be_sent_on_is_refused(message: Message, field: str) -> None:
+    out = sent(message)
+
+    def with_number(number: int) -> str:
+        rest = msgspec.json.encode({k: v for k, v in msgspec.json.decode(out.data).items() if k != field}).decode()
+        return f'{{"{field}":{number},{rest[1:]}'
+
+    assert getattr(decode(with_number(2**63 - 1), out.attributes).data, field) == 2**63 - 1
+    for number in (2**63, 10**25):
+        with pytest.raises(InvalidMessageError) as refusal:
+            decode(with_number(number), out.attributes)
+        assert list(refusal.value.fields) == [f"$.{field}"]
