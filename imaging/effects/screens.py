@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
+from imaging.effects.tones import toned
 from imaging.layer import Layer, continued, fitted, rounded, scaled
 
 if TYPE_CHECKING:
@@ -82,11 +83,10 @@ def _print(
         rows = slice(top, min(top + side, height))
         amount = cv2.LUT(tone[rows], levels)
         dots = cv2.addWeighted(amount, sharpness, row[: rows.stop - top], -sharpness, 127.5, dtype=cv2.CV_8U)
-        inked = cv2.LUT(cv2.merge((dots, dots, dots)), shades)
-        cv2.multiply(paper[rows], inked, dst=paper[rows], scale=1 / 255)
+        cv2.multiply(paper[rows], toned(np.asarray(dots, np.uint8), shades), dst=paper[rows], scale=1 / 255)
 
 
 def _shades(ink: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """(1, 256, 3): what each coverage lets through."""
+    """(256, 3): what each coverage lets through."""
     share = np.arange(256)[:, None] / 255
-    return rounded(255 - share * (255 - np.array(ink)))[None]
+    return rounded(255 - share * (255 - np.array(ink)))
