@@ -137,7 +137,10 @@ export interface FinishedJob extends JobHandle {
   results: Result[];
 }
 
-/** In this order, but for `retrying` and `offline`, which may come at any time, and stages that are skipped. */
+/**
+ * In this order, but for `retrying` and `offline`, which may come at any time, and stages that are skipped.
+ * `downloading` is of `download`.
+ */
 export type Stage =
   | 'preparing'
   | 'asking'
@@ -147,14 +150,17 @@ export type Stage =
   | 'removing_background'
   | 'rendering'
   | 'done'
+  | 'downloading'
   | 'retrying'
   | 'offline';
 
 export interface Progress {
   stage: Stage;
+  /** While asking: of the bytes that would go up, hex. */
+  sha256?: string;
   /** From `uploading` on. Kept, it lets a later page go on with `follow`. */
   job?: JobHandle;
-  /** Bytes, while uploading. */
+  /** Bytes, while uploading or downloading. */
   loaded?: number;
   total?: number;
   /** While the service works: whether a worker is awake, and an estimate. */
@@ -192,8 +198,14 @@ export type ServiceCode =
   | 'unsupported_recipe'
   | 'upload_missing';
 
-/** Of this client: no connection, a file that can't be read, a bucket that said no, an answer that is none. */
-export type ClientCode = 'network' | 'unreadable_file' | 'upload_refused' | 'download_refused' | 'unexpected';
+/** Of this client: no connection, no end, a file that can't be read, a bucket that said no, an answer that is none. */
+export type ClientCode =
+  | 'network'
+  | 'timeout'
+  | 'unreadable_file'
+  | 'upload_refused'
+  | 'download_refused'
+  | 'unexpected';
 
 /** A cancelled call rejects with the signal's own reason instead: an `AbortError`. */
 export class CutoutError extends Error {
@@ -209,6 +221,8 @@ export class CutoutError extends Error {
   readonly fields?: Record<string, string>;
   /** Of a job that failed. */
   readonly jobId?: string;
+  /** Of a photo that has arrived, when waiting for its results came to nothing: another `follow` may see them. */
+  readonly job?: JobHandle;
 }
 
 export interface Options {
@@ -224,10 +238,12 @@ export interface Options {
   quality?: number;
   /** Of each request. Being offline is waited out and does not count. Default 6. */
   attempts?: number;
-  /** The first pause between attempts, in seconds; each is twice the one before, up to 8. Default 0.5. */
+  /** The first pause between attempts, in seconds; each is twice the one before, up to 8, less up to half. Default 0.5. */
   pause?: number;
-  /** An upload that makes no progress for so many seconds is lost and starts again. Default 30. */
+  /** An upload or download that makes no progress for so many seconds is lost and starts again. Default 30. */
   stall?: number;
+  /** A job that has no end after so many seconds is a `timeout`. Default 600. */
+  timeout?: number;
 }
 
 export interface CallOptions {
@@ -252,7 +268,7 @@ export interface Storefront {
   /** Wait for a job that was started before. */
   follow(job: JobHandle, options?: FollowOptions): Promise<FinishedJob>;
   /** One result's bytes. */
-  download(job: FinishedJob, index?: number, options?: CallOptions): Promise<Blob>;
+  download(job: FinishedJob, index?: number, options?: FollowOptions): Promise<Blob>;
   /** Delete the photo and its results. */
   remove(job: JobHandle, options?: CallOptions): Promise<void>;
 }

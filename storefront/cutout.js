@@ -5,6 +5,7 @@
 import { prepare } from './photo.js';
 
 const WAITS = [1, 2, 4, 8, 15, 20]; // seconds: the stage is seen early, a long job costs few requests
+const BETWEEN_POLLS = 1; // seconds at least, however soon the service answers
 const LONGEST_PAUSE = 30; // seconds that a shopper is asked to wait before another attempt
 const ANSWER_SECONDS = 15;
 const TICKETS = 3;
@@ -29,6 +30,7 @@ export function connect({
   attempts = 6,
   pause = 0.5,
   stall = 30,
+  timeout = 600,
 }) {
   const base = api.replace(/\/$/, '');
 
@@ -36,9 +38,9 @@ export function connect({
     const tell = teller(onProgress);
     tell('preparing');
     const { body, sha256 } = await prepared(file, { maxSide, maxBytes, quality }, signal);
-    const wanted = { content_type: typeOf({ type: body.type, name: file.name }), size: body.size, recipes, sha256 };
+    const wanted = { content_type: body.type, size: body.size, recipes, sha256 };
     for (let ticket = 1; ; ticket += 1) {
-      tell('asking');
+      tell('asking', { sha256 });
       const job = await call('POST', '/uploads', { body: wanted, tell, signal });
       if (job.state === 'done') return finished(job, job, tell);
       try {
@@ -60,28 +62,38 @@ export function connect({
 
   async function follow(job, { onProgress, signal } = {}) {
     const tell = teller(onProgress);
+    const end = later(timeout);
     for (let poll = 0; ; poll += 1) {
       const wait = WAITS[Math.min(poll, WAITS.length - 1)];
-      const status = await call('GET', `/jobs/${job.job_id}?wait=${wait}`, { token: job.token, wait, tell, signal });
+      const next = later(BETWEEN_POLLS);
+      const asked = call('GET', `/jobs/${job.job_id}?wait=${wait}`, { token: job.token, wait, tell, signal });
+      const status = await asked.catch((error) => {
+        if (error instanceof CutoutError) error.job = job;
+        throw error;
+      });
       if (status.state === 'done') return finished(status, job, tell);
       if (status.state === 'failed') {
         const { code, message, retryable } = status.error;
         throw new CutoutError(code, message, { retryable, jobId: job.job_id });
       }
       tell(status.stage, { worker: status.worker, secondsLeft: status.seconds_left }, job);
+      if (!left(end)) throw new CutoutError('timeout', 'The result takes too long', { retryable: true, job });
+      await slept(left(next), signal);
     }
   }
 
-  async function download(job, index = 0, { signal } = {}) {
-    const fetched = (url) => retrying(() => getOnce(url, signal), teller(), signal);
-    const { url, expires_at: end } = job.results[index];
+  async function download(job, index = 0, { onProgress, signal } = {}) {
+    const tell = teller(onProgress);
+    const { url, expires_at: end, bytes: total } = job.results[index];
+    const heard = (loaded) => tell('downloading', { loaded, total }, job);
+    const fetched = (from) => retrying(() => getOnce(from, stall, signal, heard), tell, signal);
     try {
       // Of an expired URL a bucket says so; what a CDN says, no page may read: it looks like a lost connection.
       if (Date.now() < Date.parse(end)) return await fetched(url);
     } catch (error) {
       if (error.code !== 'download_refused') throw error;
     }
-    const fresh = await call('GET', `/jobs/${job.job_id}`, { token: job.token, tell: teller(), signal });
+    const fresh = await call('GET', `/jobs/${job.job_id}`, { token: job.token, tell, signal });
     return fetched(fresh.results[index].url);
   }
 
@@ -138,6 +150,7 @@ export function connect({
 /** In a worker, unless the page can't have this one: then the page does it itself. */
 async function prepared(file, limits, signal) {
   signal?.throwIfAborted();
+  if (!file.size) throw new CutoutError('unreadable_file', 'The file is empty');
   let worker;
   try {
     worker = new Worker(new URL('./photo-worker.js', import.meta.url), { type: 'module' });
@@ -185,8 +198,8 @@ function putOnce({ url, headers }, body, stall, signal, sent) {
   });
 }
 
-async function getOnce(url, signal) {
-  const { response, content } = await answered(url, {}, 4 * ANSWER_SECONDS, signal);
+async function getOnce(url, stall, signal, heard) {
+  const { response, content } = await answered(url, {}, stall, signal, heard);
   if (!response.ok) throw refusal('download', response.status, await content.text());
   return content;
 }
@@ -201,14 +214,31 @@ function refusal(what, status, text) {
 
 const lost = (cause) => new CutoutError('network', 'The connection was lost', { retryable: true, cause });
 
-/** The whole answer: a connection can be lost between its head and its end. */
-async function answered(url, request, limit, signal) {
-  const timeout = AbortSignal.timeout(1000 * limit);
+/** The whole answer: a connection can be lost between its head and its end. So many seconds of silence count as that. */
+async function answered(url, request, stall, signal, heard) {
+  const silence = new AbortController();
+  let timer;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => silence.abort(), 1000 * stall);
+  };
   try {
-    const response = await fetch(url, { ...request, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
-    return { response, content: await response.blob() };
+    wait();
+    const either = signal ? AbortSignal.any([signal, silence.signal]) : silence.signal;
+    const response = await fetch(url, { ...request, signal: either });
+    const reader = response.body?.getReader();
+    const chunks = [];
+    let loaded = 0;
+    for (let read; reader && !(read = await reader.read()).done; ) {
+      wait();
+      chunks.push(read.value);
+      heard?.((loaded += read.value.length));
+    }
+    return { response, content: new Blob(chunks, { type: response.headers.get('Content-Type') ?? '' }) };
   } catch (error) {
     throw lost(error);
+  } finally {
+    clearTimeout(timer);
   }
 }
 
@@ -220,10 +250,6 @@ function finished(view, job, tell) {
 
 const teller = (onProgress) => (stage, details, job) => onProgress?.({ stage, ...details, job });
 
-/** Some devices give a photo no type, or one of their own. */
-const typeOf = ({ type, name = '' }) =>
-  (type || `image/${name.split('.').pop()}`).toLowerCase().replace(/p?jpe?g$/, 'jpeg').replace(/tif$/, 'tiff');
-
 function parsed(text) {
   try {
     return JSON.parse(text);
@@ -233,15 +259,17 @@ function parsed(text) {
 }
 
 const seconds = (header) => (header && /^\d+$/.test(header) ? Number(header) : undefined);
+const later = (wait) => performance.now() + 1000 * wait;
+const left = (until) => Math.max(0, until - performance.now()) / 1000;
 
-/** The first event of that type; rejects with an error event, or when the signal aborts. */
+/** The first event of that type; rejects with a worker's error event, or when the signal aborts. */
 function happened(target, type, signal) {
   return new Promise((resolve, reject) => {
     const over = new AbortController();
     const listen = (on, kind, settle) =>
       on?.addEventListener(kind, (event) => (over.abort(), settle(event)), { signal: over.signal });
     listen(target, type, resolve);
-    listen(target, 'error', reject);
+    if (target !== globalThis) listen(target, 'error', reject); // those of the page are none of ours
     listen(signal, 'abort', () => reject(signal.reason));
   });
 }

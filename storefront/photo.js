@@ -3,6 +3,18 @@
  */
 
 const HEADER_BYTES = 1 << 18;
+const KNOWN = /^image\/(jpeg|png|webp|hei[cf]|avif|tiff|bmp|gif)$/;
+const STARTS = Object.entries({
+  jpeg: /^\xff\xd8/,
+  png: /^\x89PNG/,
+  webp: /^RIFF.{4}WEBP/s,
+  heic: /^.{4}ftyphe[iv]/s,
+  heif: /^.{4}ftypm[is]f1/s,
+  avif: /^.{4}ftypavi/s,
+  tiff: /^(II\*|MM\0)/,
+  bmp: /^BM/,
+  gif: /^GIF8/,
+});
 
 /**
  * The exact bytes to PUT, their type and their SHA-256 (hex; undefined where the page is not secure, or the photo is
@@ -13,16 +25,30 @@ const HEADER_BYTES = 1 << 18;
  * @returns {Promise<{ body: Blob, sha256: string | undefined }>}
  */
 export async function prepare(file, limits) {
-  const fitted = await fit(file, limits);
+  const head = new DataView(await file.slice(0, HEADER_BYTES).arrayBuffer());
+  const fitted = await fit(file.slice(0, file.size, typeOf(file.type, head)), head, limits);
   if (fitted.size > limits.maxBytes) return { body: fitted, sha256: undefined };
   const bytes = await fitted.arrayBuffer();
   // A file of a cloud drive may change or vanish between two reads; a copy of what was hashed can't.
   return { body: new Blob([bytes], { type: fitted.type }), sha256: await sha256(bytes) };
 }
 
-/** @param {Blob} file @param {{ maxSide: number, maxBytes: number, quality: number }} limits */
-async function fit(file, { maxSide, maxBytes, quality }) {
-  const side = longestSide(new DataView(await file.slice(0, HEADER_BYTES).arrayBuffer()));
+/**
+ * Some devices give a photo no type, or one that the service does not know: then its first bytes tell.
+ *
+ * @param {string} given
+ * @param {DataView} head
+ */
+function typeOf(given, head) {
+  if (KNOWN.test(given)) return given;
+  const start = String.fromCharCode(...new Uint8Array(head.buffer, 0, Math.min(head.byteLength, 16)));
+  const kind = STARTS.find(([, pattern]) => pattern.test(start))?.[0];
+  return kind ? `image/${kind}` : given;
+}
+
+/** @param {Blob} file @param {DataView} head @param {{ maxSide: number, maxBytes: number, quality: number }} limits */
+async function fit(file, head, { maxSide, maxBytes, quality }) {
+  const side = longestSide(head);
   if (side && side <= maxSide && file.size <= maxBytes) return file;
   let bitmap;
   try {
@@ -33,7 +59,7 @@ async function fit(file, { maxSide, maxBytes, quality }) {
     const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext('2d'));
     context.imageSmoothingQuality = 'high';
     context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
-    const type = /jpe?g|hei[cf]/.test(file.type) ? 'image/jpeg' : 'image/webp';
+    const type = /jpeg|hei[cf]/.test(file.type) ? 'image/jpeg' : 'image/webp';
     return await canvas.convertToBlob({ type, quality });
   } catch {
     return file; // HEIC in most browsers, or no image at all: the service decodes more, and says what it can't read

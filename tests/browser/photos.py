@@ -9,7 +9,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-__all__ = ["heic", "jpeg", "noise", "phone_jpeg"]
+__all__ = ["encoded", "heic", "jpeg", "noise", "phone_jpeg"]
 
 
 def noise(name: str, width: int = 128, height: int = 96) -> Image.Image:
@@ -33,13 +33,18 @@ def phone_jpeg(name: str, width: int, height: int) -> bytes:
     return _encoded(picture, "jpeg", exif=exif, quality=80)
 
 
+def encoded(kind: str) -> bytes:
+    """In a format that Pillow writes."""
+    return _encoded(noise(kind), kind)
+
+
 def heic(name: str) -> bytes:
-    encoded = BytesIO()
-    pillow_heif.from_pillow(noise(name)).save(encoded)
-    return encoded.getvalue()
+    written = BytesIO()
+    pillow_heif.from_pillow(noise(name)).save(written)
+    return written.getvalue()
 
 
 def _encoded(picture: Image.Image, kind: str, **options: object) -> bytes:
-    encoded = BytesIO()
-    picture.save(encoded, kind, **options)
-    return encoded.getvalue()
+    written = BytesIO()
+    picture.save(written, kind, **options)
+    return written.getvalue()

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.browser.dying_line import DyingLine
-from tests.browser.photos import heic, jpeg, phone_jpeg
+from tests.browser.photos import encoded, heic, jpeg, phone_jpeg
+from tests.browser.slow_line import SlowLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,13 +134,43 @@ class TestPreparation:
 
         assert (done["results"][0]["width"], done["results"][0]["height"]) == (50, 100)
 
-    def test_heic_goes_up_as_it_is_even_where_the_device_gives_it_no_type(self, shopper: Shopper) -> None:
-        data = heic("heic")
-        done = shopper.upload(data, name="IMG_0001.HEIC", kind="")
+    @pytest.mark.parametrize(
+        ("data", "name", "given", "told"),
+        [
+            pytest.param(heic("heic"), "IMG_0001.HEIC", "", "image/heic", id="HEIC without a type"),
+            pytest.param(heic("octets"), "IMG_0001", "application/octet-stream", "image/heic", id="HEIC as octets"),
+            pytest.param(jpeg("bare"), "20261130_1", "", "image/jpeg", id="JPEG without type and extension"),
+            pytest.param(jpeg("jfif"), "photo.jfif", "", "image/jpeg", id="JFIF"),
+            pytest.param(jpeg("pjpeg"), "photo.jpg", "image/pjpeg", "image/jpeg", id="JPEG by an old name"),
+            pytest.param(encoded("png"), "a", "", "image/png", id="PNG"),
+            pytest.param(encoded("webp"), "a", "", "image/webp", id="WebP"),
+            pytest.param(encoded("avif"), "a", "image/avif-sequence", "image/avif", id="AVIF"),
+            pytest.param(encoded("tiff"), "a.tif", "image/tif", "image/tiff", id="TIFF"),
+            pytest.param(encoded("bmp"), "a.dib", "image/x-ms-bmp", "image/bmp", id="BMP"),
+            pytest.param(encoded("gif"), "a", "", "image/gif", id="GIF"),
+        ],
+    )
+    def test_a_photo_that_the_device_calls_something_else_goes_up_as_what_it_is(
+        self, shopper: Shopper, data: bytes, name: str, given: str, told: str
+    ) -> None:
+        done = shopper.upload(data, name=name, kind=given)
 
-        assert shopper.asked[0]["content_type"] == "image/heic"
+        assert shopper.asked[0]["content_type"] == told
         assert shopper.put_hash() == hashlib.sha256(data).hexdigest()
         assert (done["results"][0]["width"], done["results"][0]["height"]) == (128, 96)
+
+    def test_an_empty_file_is_told_as_such_and_asks_for_nothing(self, shopper: Shopper) -> None:
+        shopper.visit("/healthz")
+        told = shopper.page.evaluate(
+            """async ([api, key]) => {
+              const { connect } = await import('/storefront/cutout.js');
+              const file = new File([], 'photo.jpg', { type: 'image/jpeg' });
+              return connect({ api, key }).uploadPhoto(file).catch(({ code, message }) => ({ code, message }));
+            }""",
+            [shopper.stack.api_url, shopper.stack.api_key],
+        )
+        assert told == {"code": "unreadable_file", "message": "The file is empty"}
+        assert shopper.asked == []
 
 
 class TestLostConnections:
@@ -160,6 +191,18 @@ class TestLostConnections:
         shopper.context.set_offline(True)
         shopper.start("uploadPhoto", data=photo, client={"attempts": 2})
         shopper.until(shopper.stages, lambda stages: "offline" in stages)
+        shopper.context.set_offline(False)
+
+        assert shopper.end()["state"] == "done"
+
+    def test_an_error_of_the_page_ends_no_wait_for_the_network(self, shopper: Shopper, photo: bytes) -> None:
+        shopper.visit("/healthz")
+        shopper.page.evaluate("async () => { await import('/storefront/cutout.js'); }")
+        shopper.expected += ["ERR_INTERNET_DISCONNECTED", "the shop"]
+        shopper.context.set_offline(True)
+        shopper.start("uploadPhoto", data=photo, client={"attempts": 2})
+        shopper.until(shopper.stages, lambda stages: "offline" in stages)
+        shopper.page.evaluate("() => new Promise((then) => setTimeout(() => { then(); throw Error('the shop'); }))")
         shopper.context.set_offline(False)
 
         assert shopper.end()["state"] == "done"
@@ -209,7 +252,67 @@ class TestLostConnections:
         assert (told["name"], told["code"], told["retryable"]) == ("CutoutError", "network", True)
 
 
+class TestDownloads:
+    def test_a_slow_download_takes_as_long_as_it_takes_and_tells_how_far_it_is(
+        self, shopper: Shopper, photo: bytes
+    ) -> None:
+        done = shopper.upload(photo)
+        pieces = [bytes(4000)] * 6
+        with SlowLine(pieces, pause=0.5) as line:
+            shopper.route("/results/", "GET", [line.take])
+            fetched = shopper.call("download", done, 0, client={"stall": 2})
+
+        told = [one for one in shopper.progress() if one["stage"] == "downloading"]
+        assert fetched == {"size": 24_000, "type": "image/png"}
+        assert len(shopper.sent("GET", "/results/")) == 1
+        assert [one["loaded"] for one in told][-1] == 24_000
+        assert len(told) >= 3
+        assert {one["total"] for one in told} == {done["results"][0]["bytes"]}
+
+    def test_a_download_that_stands_still_is_given_up_and_starts_again(self, shopper: Shopper, photo: bytes) -> None:
+        done = shopper.upload(photo)
+        with SlowLine([bytes(4000)] * 3, pause=0, ends=False) as line:
+            shopper.route("/results/", "GET", [line.take])
+            fetched = shopper.call("download", done, 0, client={"stall": 1.5})
+
+        assert fetched["size"] == done["results"][0]["bytes"]
+        assert shopper.stages() == ["downloading", "retrying"]
+
+
+class TestWaiting:
+    PENDING = '{"state":"queued","stage":"rendering"}'
+
+    def test_answers_that_come_at_once_are_asked_for_once_a_second(self, shopper: Shopper, photo: bytes) -> None:
+        shopper.route("/jobs/", "GET", [shopper.answer(200, self.PENDING)] * 3)
+        started = time.monotonic()
+        done = shopper.upload(photo)
+
+        assert done["state"] == "done"
+        assert len(shopper.sent("GET", "/jobs/")) == 4
+        assert time.monotonic() - started >= 3
+
+    def test_a_job_without_an_end_is_told_with_its_handle_and_can_be_followed_again(
+        self, shopper: Shopper, photo: bytes
+    ) -> None:
+        shopper.route("/jobs/", "GET", [shopper.answer(200, self.PENDING)] * 3)
+        told = problem(shopper.upload(photo, client={"timeout": 1.5}))
+
+        assert (told["code"], told["retryable"]) == ("timeout", True)
+        assert shopper.call("follow", told["job"])["state"] == "done"
+        assert len(shopper.puts) == 1
+
+    def test_a_connection_lost_while_waiting_keeps_the_handle_too(self, shopper: Shopper, photo: bytes) -> None:
+        shopper.route("/jobs/", "GET", [lose])
+        shopper.expected.append("ERR_CONNECTION_RESET")
+        told = problem(shopper.upload(photo, client={"attempts": 1}))
+
+        assert told["code"] == "network"
+        assert shopper.call("follow", told["job"])["state"] == "done"
+
+
 class TestExpiredUrls:
+    """The bucket of this machine honours expired URLs, so what the real one answers is put in its place."""
+
     EXPIRED = "<Error><Code>ExpiredToken</Code></Error>"
 
     def test_an_upload_url_that_has_expired_is_asked_for_anew(self, shopper: Shopper, photo: bytes) -> None:
