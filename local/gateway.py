@@ -39,8 +39,8 @@ def events() -> Wsgi:
     """The functions that answer events, each under its name."""
     names = ("on_upload", "render", "notify", "deliver", "on_alert", "on_dead_letter", "record_cost", "warm")
     functions = {f"/{name}": create_app(name, _SOURCE, "cloudevent") for name in names}
-    functions["/sweep_deliveries"] = create_app("sweep_deliveries", _SOURCE, "http")
-    functions["/precompute"] = create_app("precompute", _SOURCE, "http")
+    scheduled = ("sweep_deliveries", "reconcile_idle", "precompute")
+    functions |= {f"/{name}": create_app(name, _SOURCE, "http") for name in scheduled}
 
     def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         function = functions.get(environ["PATH_INFO"].rstrip("/"))

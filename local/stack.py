@@ -22,6 +22,7 @@ from cloud.storage import GoogleObjectStore
 from functions.rate_limit_settings import DEFAULT_LIMITS
 from gpu_worker.engines import model_id
 from gpu_worker.weights import find_weights
+from jobs.desk import utc_now
 from jobs.places import Buckets
 from local import topology
 from local.assets import keep
@@ -29,6 +30,8 @@ from local.bigquery import BigQueryEmulator, create_cost_table
 from local.bridge import bridge
 from local.fake_gcs import FakeGcs, create_buckets
 from local.instant_worker import MODEL as INSTANT_MODEL
+from local.lives import WorkerLives
+from local.monitoring import MonitoringApi, worker_time
 from local.ports import LOOPBACK, free_ports
 from local.processes import Process, Program, Supervisor, http_answers
 from local.pubsub_emulator import pubsub_emulator
@@ -39,6 +42,7 @@ from local.worker_process import WORKER_PROCESS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from types import TracebackType
 
     from gpu_worker.engines.models import Backend
@@ -53,8 +57,12 @@ DATASET: Final = "cutout"
 _BACKGROUND: Final = ROOT / "assets" / "photos" / "temple.jpg"
 
 _QUICK: Final = (timedelta(milliseconds=100), timedelta(seconds=1))
-_VCPUS: Final = os.cpu_count() or 1
-_GIB: Final = 8
+_SERVICE: Final = "gpu-worker"
+_RECONCILE_SECONDS: Final = 600.0
+"""An hour is reconciled once it is over: in the cloud once an hour, here soon after the start as well."""
+_PRECOMPUTE_SECONDS: Final = 3600.0
+"""In the cloud every night, at which few machines like this one are on. What is there already is left alone."""
+_INSTANCE: Final = {"INSTANCE_VCPUS": str(os.cpu_count() or 1), "INSTANCE_GIB": "8", "INSTANCE_GPUS": "0"}
 _ONE_CALLER: Final = {"address": "100000/minute", "tenant": "100000/minute"}
 """Everybody has the same address here: demo, tests and benchmarks must not be held up."""
 _TELEMETRY: Final = frozenset(
@@ -218,7 +226,8 @@ class Stack:
 
     def start_worker(self) -> None:
         """Start the worker on its port and wait until it is warm."""
-        self._worker = self._supervisor.start(self._worker_program())
+        start = utc_now()
+        self._begin(self._supervisor.start(self._worker_program()), start)
 
     def stop_worker(self) -> None:
         """Its subscription then waits, as it does for an instance that has to start."""
@@ -243,9 +252,7 @@ class Stack:
             "PRECISION": self._network.precision,
             "BACKEND": self._network.backend,
             "CONCURRENCY": "2",
-            "INSTANCE_VCPUS": str(_VCPUS),
-            "INSTANCE_GIB": str(_GIB),
-            "INSTANCE_GPUS": "0",
+            **_INSTANCE,
             **{name: value for name, value in self._settings.items() if name in _TELEMETRY},
         }
 
@@ -270,18 +277,20 @@ class Stack:
             self._supervisor.start(pubsub_emulator(os.environ, pubsub))
         self._start_storage(storage)
         self._publisher = GooglePublisher.connect(project=self.project, emulator=self.pubsub)
+        self._lives = self._stack.enter_context(WorkerLives(self.state / "worker-lives"))
+        self._monitoring = self._stack.enter_context(MonitoringApi(worker_time(self._lives)))
         starting += [
             self._supervisor.launch(program)
             for program in (self._functions_program("api", api), self._functions_program("events", events))
         ]
-        self._worker = self._supervisor.launch(self._worker_program())
-        for process in (*starting, self._worker):
+        worker_process = self._supervisor.launch(self._worker_program())
+        self._begin(worker_process, utc_now())
+        for process in (*starting, worker_process):
             process.wait_until_ready()
         self._create_cost_table()
         triggers = topology.triggers(events_url=self.events_url)
         self._supervisor.start(bridge(self.project, self.pubsub, triggers, state=self.state))
-        seconds = 2 * self._backoff[0].total_seconds()
-        self._supervisor.start(ticker([Tick(seconds, f"{self.events_url}/sweep_deliveries"), self._warming_tick()]))
+        self._supervisor.start(ticker(self._ticks()))
         recover(self.store, self._publisher, self.buckets)
 
     def _start_storage(self, port: int) -> None:
@@ -302,6 +311,18 @@ class Stack:
         self.storage_url = server.url
         create_buckets(server.url, self.project, topology.BUCKETS)
         self.store = GoogleObjectStore.connect(endpoint=server.url)
+
+    def _begin(self, worker: Process, start: datetime) -> None:
+        self._worker = worker
+        self._lives.begin(start, lambda: worker.exit_code is None)
+
+    def _ticks(self) -> list[Tick]:
+        return [
+            Tick(2 * self._backoff[0].total_seconds(), f"{self.events_url}/sweep_deliveries"),
+            Tick(_RECONCILE_SECONDS, f"{self.events_url}/reconcile_idle"),
+            Tick(_PRECOMPUTE_SECONDS, f"{self.events_url}/precompute"),
+            self._warming_tick(),
+        ]
 
     def _warming_tick(self) -> Tick:
         """Cloud Scheduler publishes a message with nothing but an attribute."""
@@ -383,6 +404,11 @@ class Stack:
             "STORAGE_URL": self.storage_url,
             "BIGQUERY_EMULATOR_HOST": self.bigquery_url,
             "DATASET": DATASET,
+            "MONITORING_EMULATOR_HOST": self._monitoring.address,
+            "WORKER_SERVICE": _SERVICE,
+            "WORKER_REGION": REGION,
+            "WORKER_REGIONS": REGION,
+            **_INSTANCE,
             "WEBHOOK_LOOPBACK": "true",
             "WEBHOOK_FIRST_PAUSE_SECONDS": str(self._backoff[0].total_seconds()),
             "BREAKER_PAUSE_SECONDS": "1",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import grpc
+import httpx
 import msgspec
 import pytest
 from google.pubsub_v1 import PublisherClient, PubsubMessage
@@ -148,6 +150,25 @@ def test_a_thousand_events_add_up_to_the_billionth_whatever_happens_on_the_way(
         tenant: sum(event.data.usd for event in sent if event.data.tenant == tenant) for tenant in ("acme", "other")
     }
     assert stack.store.list("dead-letters", "") == []
+
+
+def test_the_time_that_the_local_worker_was_up_is_reconciled(
+    stack: Stack, query: Callable[[str], list[dict[str, Any]]]
+) -> None:
+    """As Monitoring tells it; the hour that is not over is not told of."""
+    began = (datetime.now(UTC) - timedelta(hours=3)).replace(minute=15, second=0, microsecond=0)
+    life = stack.state / "worker-lives" / began.strftime("%Y%m%dT%H%M%S.%fZ")
+    life.touch()
+    os.utime(life, (began.timestamp() + 600,) * 2)
+
+    answers = [httpx.post(f"{stack.events_url}/reconcile_idle", timeout=60) for _ in range(2)]
+    assert {answer.status_code for answer in answers} == {200}
+    hour = began.replace(minute=0)
+    waited = f"SELECT * FROM cutout.costs WHERE occurred_at = '{hour:%Y-%m-%d %H:%M:%S}+00' ORDER BY kind"
+    idle, warmup = until(lambda: query(waited), lambda rows: len(rows) == 2)
+    assert (idle["kind"], idle["region"], idle["vcpu_seconds"]) == ("idle", "local", 600 * (os.cpu_count() or 1))
+    assert (idle["gpu_seconds"], warmup["usd"]) == (0, 0)
+    assert idle["usd"] > 0
 
 
 def test_an_event_that_can_never_be_a_row_becomes_a_dead_letter(

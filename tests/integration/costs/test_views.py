@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -173,7 +173,7 @@ def test_latency_and_cold_starts_are_counted_by_job_and_hour(table: CostTable) -
 
 
 def test_a_warm_up_returns_the_next_job_that_would_have_been_cold(table: CostTable) -> None:
-    def minute(number: int) -> dict[str, object]:
+    def minute(number: int) -> dict[str, Any]:
         return {"occurred_at": NOON + timedelta(minutes=number), "job_id": job_id(number)}
 
     def warm_up(number: int, *, told_as_of: int = 0) -> None:

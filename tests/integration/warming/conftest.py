@@ -85,7 +85,7 @@ class Shop:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A wake costs 0.24471 USD: the budget has room for four of them, and for one that intents cause.
+    """A wake costs 0.24471 USD, as in the cloud: the budget has room for four of them, and for one that intents cause.
 
     The tests tick when they want to.
     """
@@ -94,6 +94,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         "WARMING_USD_PER_SECOND": "0.05",
         "WARMING_TICK_SECONDS": "300",
         "PRECOMPUTE_MINIMUM_REQUESTS": "1",
+        "INSTANCE_VCPUS": "8",
+        "INSTANCE_GIB": "32",
+        "INSTANCE_GPUS": "1",
     }
     with Stack.instant(tmp_path_factory.mktemp("warming"), settings) as running:
         yield running
