@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from bisect import bisect_left
 from datetime import UTC, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -16,7 +17,7 @@ from warehouse.reconciliation import HOUR, KEEP_ALIVE, RecordedHour, cost_event,
 from warehouse.settings import ReconciliationSettings, WarehouseSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from events.messages import CostRecorded
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from jobs.costs import Billing
     from jobs.ports import Clock, Publisher
     from warehouse.ports import BillableTime
+    from warehouse.reconciliation import Request
 
 __all__ = ["ReconcileIdle", "build", "whole_hours"]
 
@@ -68,7 +70,7 @@ class ReconcileIdle:
                 billed[hour],
                 self._billing,
                 recorded.get(hour, RecordedHour()),
-                [request for request in requests if hour - KEEP_ALIVE <= request.at < hour + HOUR],
+                _within(requests, hour - KEEP_ALIVE, hour + HOUR),
             )
         ]
         for cost in costs:
@@ -76,6 +78,12 @@ class ReconcileIdle:
             self._publisher.publish(message.topic, message.data.encode(), message.attributes)
             _LOG.info("hour_reconciled", extra={"hour": cost.occurred_at, "kind": cost.kind, "usd": cost.usd})
         return costs
+
+
+def _within(requests: Sequence[Request], since: datetime, until: datetime) -> Sequence[Request]:
+    """Of requests in order of time."""
+    first = bisect_left(requests, since, key=lambda request: request.at)
+    return requests[first : bisect_left(requests, until, lo=first, key=lambda request: request.at)]
 
 
 def whole_hours(now: datetime, look_back: timedelta) -> tuple[datetime, datetime]:

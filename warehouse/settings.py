@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 __all__ = ["ReconciliationSettings", "WarehouseSettings"]
 
 _TABLE: Final = "cost_events"
+_HOURS: Final = 24 * 8
+"""A cost can be as late as a dead letter is replayed, and is in its hour's idle time as long as nobody looks again."""
 _MOST_HOURS: Final = 24 * 30
 """Monitoring keeps Google's metrics for six weeks."""
 
@@ -66,7 +68,7 @@ class ReconciliationSettings:
                 Billing(kind="idle", plan="instance", region=region, vcpus=vcpus, gib=gib, gpus=gpus)
                 for region in env.csv("WORKER_REGIONS")
             ),
-            look_back=timedelta(hours=env.integer("RECONCILED_HOURS", default=48, minimum=1, maximum=_MOST_HOURS)),
+            look_back=timedelta(hours=env.integer("RECONCILED_HOURS", default=_HOURS, minimum=1, maximum=_MOST_HOURS)),
         )
         env.check()
         return settings

@@ -56,12 +56,14 @@ def billable(billing: BillingApi) -> Iterator[GoogleBillableTime]:
 class World:
     """The function, and its events recorded as soon as they are sent."""
 
-    def __init__(self, table: CostTable, billable: GoogleBillableTime) -> None:
+    def __init__(
+        self, table: CostTable, billable: GoogleBillableTime, settings: ReconciliationSettings = SETTINGS
+    ) -> None:
         self.table = table
         self.clock = SettableClock(NOON + 2 * HOUR)
         self._publisher = FakePublisher()
         hours = WorkerHours(table.queries, dataset=table.dataset, region=REGION)
-        self._reconcile = ReconcileIdle(hours, billable, self._publisher, SETTINGS, BILLING, clock=self.clock)
+        self._reconcile = ReconcileIdle(hours, billable, self._publisher, settings, BILLING, clock=self.clock)
 
     def run(self) -> list[tuple[str, Decimal, int | None]]:
         """Whatever was sent until now arrives once more."""
@@ -124,6 +126,21 @@ def test_jobs_and_bills_that_come_late_make_a_further_revision(world: World, bil
     billing.billed[NOON] = 900.0
     assert world.run() == [("idle", bill(900) - Decimal("0.0011841"), 2)]
     assert world.table.scalar("SUM(usd)") == bill(900)
+
+
+def test_a_cost_out_of_a_dead_letter_is_no_longer_in_its_hours_idle_time(
+    table: CostTable, billable: GoogleBillableTime, billing: BillingApi
+) -> None:
+    """With the usual look-back, replayed at the end of the week for which it is kept."""
+    usual = ReconciliationSettings.from_env({"WORKER_SERVICE": SERVICE, "WORKER_REGIONS": REGION})
+    world = World(table, billable, usual)
+    billing.billed = {NOON: 600.0}
+    world.run()
+
+    world.clock.now += 7 * 24 * HOUR
+    table.record(job_cost(occurred_at=NOON + HOUR / 2))
+    assert world.run() == [("idle", bill(600) - Decimal("0.0011841"), 1)]
+    assert table.scalar("SUM(usd)") == bill(600)
 
 
 def test_waiting_after_a_warm_up_is_the_warm_ups(world: World, billing: BillingApi) -> None:
