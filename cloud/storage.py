@@ -70,7 +70,8 @@ _METADATA_HEADER: Final = "x-goog-meta-"
 def _may_pass(error: Exception) -> bool:
     """Whether to repeat a call (https://cloud.google.com/storage/docs/retry-strategy).
 
-    Every call here can be repeated: reads, creates with a precondition, and deletes of names that are never used again.
+    Every call here can be repeated: reads, creates with a precondition, and deletes of one generation, or of names that
+    are never used again.
     """
     if isinstance(error, GoogleAPICallError):
         code = error.code or 0
@@ -190,9 +191,10 @@ class GoogleObjectStore:
         with _reporting("create", bucket, name):
             return self._retry(self._create)(bucket, content)
 
-    def delete(self, bucket: str, name: str) -> None:
+    def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
+        query = {} if generation is None else {"generation": str(generation)}
         with _reporting("delete", bucket, name):
-            self._json("DELETE", _path(bucket, name))
+            self._json("DELETE", _path(bucket, name), **query)
 
     def close(self) -> None:
         self._session.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import cv2
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
     from imaging.photo import Gray
 
-__all__ = ["confidence", "decode_matte", "encode_matte", "has_foreground"]
+__all__ = ["MATTE_LIMITS", "confidence", "decode_matte", "encode_matte", "has_foreground"]
+
+MATTE_LIMITS: Final = replace(DEFAULT_LIMITS, max_bytes=64 * 2**20)
+"""Of any photo that is accepted: noise can't be compressed, so 50 megapixels of it take some 50 MB."""
 
 _MIN_SUBJECT: Final = 0.001  # of the frame: 32 x 32 px in a megapixel
 _OPAQUE_ENOUGH: Final = 128
@@ -31,7 +35,7 @@ def encode_matte(matte: Gray) -> bytes:
     return encode_gray(matte)
 
 
-def decode_matte(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Gray:
+def decode_matte(data: bytes, limits: Limits = MATTE_LIMITS) -> Gray:
     """What `encode_matte` was given. Raises `CorruptImageError` for anything else, and what `inspect` raises."""
     info = inspect(data, limits)
     if info.format != "png":

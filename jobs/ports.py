@@ -79,8 +79,8 @@ class ObjectStore(Protocol):
     ) -> bool:
         """Write only if there is none (`if_generation_match=0`): True if written, False if one is there already."""
 
-    def delete(self, bucket: str, name: str) -> None:
-        """Remove it; nothing happens where there is none."""
+    def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
+        """Remove it, whatever is there or only that generation; nothing happens where there is none."""
 
 
 class Publisher(Protocol):

@@ -322,11 +322,9 @@ class Processor:
     def _matte(self, work: _Attempt, pixels: Pixels, found: Found) -> _Matte:
         """The stored matte, or a new one, which is stored before anybody uses it."""
         store, bucket, name = self._desk.store, self._desk.buckets.mattes, work.content.matte
-        if found.matte is not None:
-            with work.watch.stage("download"):
-                stored = store.read(bucket, name)
-            if stored is not None:
-                return _Matte(decode_matte(stored.data), stored.stat.metadata)
+        stored = None if found.matte is None else self._stored_matte(work)
+        if stored is not None:
+            return stored
         made = self._mattes.compute(pixels, work.job, alone=work.alone, watch=work.watch)
         work.batch_size = made.batch_size
         metadata = {
@@ -340,6 +338,20 @@ class Processor:
             data = encode_matte(made.alpha)
             store.create(bucket, name, data, content_type="image/png", metadata=metadata)
         return _Matte(made.alpha, metadata)
+
+    def _stored_matte(self, work: _Attempt) -> _Matte | None:
+        """None if it is gone, or can't be read: then it makes room for a new one, as no job could use it."""
+        store, bucket, name = self._desk.store, self._desk.buckets.mattes, work.content.matte
+        with work.watch.stage("download"):
+            stored = store.read(bucket, name)
+        if stored is None:
+            return None
+        try:
+            return _Matte(decode_matte(stored.data), stored.stat.metadata)
+        except PermanentError as error:
+            _LOG.error("matte_unreadable", extra={"job_id": work.run.job_id, "matte": name, "error": error.message})
+            store.delete(bucket, name, generation=stored.stat.generation)
+            return None
 
     def _result(
         self, work: _Attempt, recipe: Recipe, found: Found, renderer: Renderer, *, cache: Cache, confidence: float

@@ -143,9 +143,11 @@ class FakeStore:
             self._write(bucket, name, data, content_type, metadata or {})
             return True
 
-    def delete(self, bucket: str, name: str) -> None:
+    def delete(self, bucket: str, name: str, *, generation: int | None = None) -> None:
         with self.faults.operation(f"delete {bucket}/{name}"), self._lock:
-            self._objects.get(bucket, {}).pop(name, None)
+            stored = self._objects.get(bucket, {}).get(name)
+            if stored is not None and generation in (None, stored.stat.generation):
+                del self._objects[bucket][name]
 
     def put(
         self, bucket: str, name: str, data: bytes, *, content_type: str = "", metadata: Mapping[str, str] | None = None
@@ -313,6 +315,9 @@ class FakeEngine:
 
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         return np.full((3, 2, 2), rgb.mean() / 255, np.float32)
+
+    def probe(self) -> NDArray[np.float32]:
+        return np.full((3, 2, 2), 0.5, np.float32)
 
     def infer(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         self.batches.append(len(inputs))

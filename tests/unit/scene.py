@@ -206,6 +206,13 @@ class Scene:
     def content(self, job: Job) -> str:
         return self.dispatch.content(job.tenant, job.sha256).content_id
 
+    def damage_mattes(self) -> None:
+        """What a bucket holds after a write that went wrong; the metadata is whole."""
+        for name in self.store.names(BUCKETS.mattes):
+            whole = self.store.peek(BUCKETS.mattes, name)
+            assert whole is not None
+            self.store.put(BUCKETS.mattes, name, whole.data[:50], metadata=whole.stat.metadata)
+
     def references(self, job: Job) -> list[str]:
         """Which jobs use the job's photo, and any notice of a removal."""
         prefix = reference_prefix(job.tenant, self.content(job))

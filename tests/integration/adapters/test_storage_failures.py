@@ -106,6 +106,15 @@ def test_a_server_that_is_not_there_is_a_passing_failure(call: str) -> None:
     store.close()
 
 
+def test_a_delete_of_one_generation_names_it_and_may_come_too_late(
+    failing: GoogleObjectStore, stub: StubServer
+) -> None:
+    """fake-gcs-server deletes whatever is there."""
+    stub.will_answer(Answer(404, b'{"error": {"code": 404, "message": "no such object"}}'))
+    failing.delete("b", "n", generation=7)
+    assert parse_qs(urlsplit(stub.next_request().path).query) == {"generation": ["7"]}
+
+
 def test_a_create_whose_answer_was_lost_finds_its_own_object(failing: GoogleObjectStore, stub: StubServer) -> None:
     stub.will_answer(CREATED._replace(claims_length=1000), THERE_ALREADY)
 

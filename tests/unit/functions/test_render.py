@@ -70,6 +70,13 @@ def test_a_job_whose_matte_is_gone_is_handed_over_to_a_worker(api: Api, job: Job
     assert not [m for m in api.scene.publisher.on("results") if job.job_id in m.attributes["ce-subject"]]
 
 
+def test_a_job_whose_matte_can_not_be_read_is_handed_over_to_a_worker(api: Api, job: Job) -> None:
+    api.scene.damage_mattes()
+    api.render()(delivery(request(api)))
+    api.scene.processor().process(api.scene.message(job))
+    assert [result.cache for result in api.scene.completed(job).results] == ["hit", "miss"]
+
+
 def test_the_worker_then_completes_the_job_in_its_own_lane(api: Api, job: Job) -> None:
     for name in api.scene.store.names(BUCKETS.mattes):
         api.scene.store.delete(BUCKETS.mattes, name)

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as st_numpy
 
 from events.errors import CorruptImageError, TooManyPixelsError, UnsupportedFormatError
 from imaging.inspection import inspect
-from imaging.limits import Limits
+from imaging.limits import DEFAULT_LIMITS, Limits
 from imaging.matte import confidence, decode_matte, encode_matte, has_foreground
 from tests.unit.imaging.image_files import photo, png, png16, saved
 
@@ -62,6 +62,13 @@ def test_a_matte_is_guarded_as_any_image_is() -> None:
         decode_matte(encode_matte(disc(64, 20)), Limits(max_side=63))
     with pytest.raises(UnsupportedFormatError):
         decode_matte(b"")
+
+
+def test_a_matte_of_noise_is_larger_than_any_upload_and_is_read_all_the_same() -> None:
+    matte = np.random.default_rng(0).integers(0, 256, (5800, 5800), dtype=np.uint8)
+    data = encode_matte(matte)
+    assert len(data) > DEFAULT_LIMITS.max_bytes
+    assert np.array_equal(decode_matte(data), matte)
 
 
 def test_a_subject_of_a_thousandth_of_the_frame_is_a_foreground() -> None:

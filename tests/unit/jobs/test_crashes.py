@@ -106,6 +106,19 @@ def test_a_job_on_a_worker_completes_exactly_once(fault: Fault) -> None:
 
 
 @every_fault
+def test_a_job_that_finds_a_damaged_matte_completes_exactly_once(fault: Fault) -> None:
+    def prepare(scene: Scene) -> Callable[[], None]:
+        scene.run(recipes=RECIPES[:1])
+        scene.damage_mattes()
+        job = scene.upload(recipes=RECIPES[1:])
+        assert scene.send(job) == "matte"
+        return lambda: scene.processor().process(scene.message(job, "renders"))
+
+    for scene in disturbed(prepare, fault):
+        assert_done_once(scene, scene.jobs[1], caches=["miss"])
+
+
+@every_fault
 def test_a_job_that_fails_for_good_is_told_once(fault: Fault) -> None:
     def prepare(scene: Scene) -> Callable[[], None]:
         _, message = scene.queued()

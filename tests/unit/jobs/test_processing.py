@@ -18,6 +18,8 @@ from tests.unit.examples import MODEL
 from tests.unit.scene import BUCKETS, RECIPES, Scene, photo
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from events.envelope import Event
     from events.messages import JobRequested
     from jobs.processing import Ended
@@ -113,6 +115,44 @@ def test_another_job_with_the_same_photo_uses_the_matte(scene: Scene) -> None:
     assert mattes.computed == []
     assert [result.cache for result in scene.completed(other).results] == ["matte"]
     assert scene.completed(other).lane == "cpu"
+
+
+def test_a_matte_that_can_not_be_read_is_made_again(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.run()
+    scene.damage_mattes()
+    other, third = scene.upload(recipes=[Recipe(crop=Crop())]), scene.upload(recipes=[Recipe(format="mask")])
+    assert scene.send(other) == "matte"
+    mattes = InstantMattes(MODEL)
+    scene.processor(mattes).process(scene.message(other, "renders"))
+    assert mattes.computed == [other.job_id]
+    assert [result.cache for result in scene.completed(other).results] == ["miss"]
+    assert "matte_unreadable" in caplog.messages
+    assert scene.send(third) == "matte"
+    scene.processor(mattes).process(scene.message(third, "renders"))
+    assert [result.cache for result in scene.completed(third).results] == ["matte"]
+    assert len(mattes.computed) == 1
+
+
+def test_a_matte_that_another_process_has_made_again_stays() -> None:
+    def delivery(scene: Scene) -> Callable[[], None]:
+        scene.run()
+        scene.damage_mattes()
+        job = scene.upload(recipes=[Recipe(crop=Crop())])
+        scene.send(job)
+        return lambda: scene.processor().process(scene.message(job, "renders"))
+
+    calm, scene = Scene(), Scene()
+    deliver, deliver_late = delivery(calm), delivery(scene)
+    [name] = scene.store.names(BUCKETS.mattes)
+    before = len(calm.faults.operations)
+    deliver()
+    deletion = calm.faults.operations.index(f"delete {BUCKETS.mattes}/{name}", before)
+    scene.faults.arm(deletion - before + 1, lambda: scene.store.put(BUCKETS.mattes, name, b"made again"))
+    deliver_late()
+    stored = scene.store.peek(BUCKETS.mattes, name)
+    assert stored is not None
+    assert stored.data == b"made again"
+    assert [result.cache for result in scene.completed(scene.jobs[-1]).results] == ["miss"]
 
 
 def test_a_result_that_another_job_made_meanwhile_is_a_hit(scene: Scene) -> None:
