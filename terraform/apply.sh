@@ -10,6 +10,6 @@ terraform init -backend-config="bucket=$project-terraform"
 terraform plan -lock-timeout=10m -var-file="$environment.tfvars" -var="project=$project" -var="worker_image=$image" \
   -out="$environment.tfplan"
 [[ -n ${DRY_RUN:-} ]] || terraform apply -lock-timeout=10m "$environment.tfplan"
-for name in active_region standby_region model api_url; do
+for name in active_region standby_region catalogue_region model api_url; do
   terraform output -raw "$name" >"../out/$name-$environment"
 done

@@ -108,7 +108,8 @@ resource "google_storage_bucket" "this" {
   depends_on = [google_project_service.this]
 }
 
-# Source archives of the functions, named after their content. Old ones are what a rollback of a function deploys.
+# Source archives of the functions, named after their content. Terraform deletes the one before; as a version it stays,
+# and is what a rollback of a function deploys.
 resource "google_storage_bucket" "source" {
   #checkov:skip=CKV_GCP_62: only deployments write here, and Cloud Audit Logs have those
   name                        = "${var.project}-source"

@@ -103,8 +103,8 @@ resource "google_project_iam_member" "delivery_grants" {
   }
 }
 
-# The key of staging's tenant `smoke`, for the photo that a build sends through the public API. Its value is given by hand:
-# printf KEY | gcloud secrets versions add smoke-key --data-file=-
+# The key of both projects' tenant `smoke`, for the photos that a build sends through their public APIs. Its value is
+# given by hand: printf KEY | gcloud secrets versions add smoke-key --data-file=-
 resource "google_secret_manager_secret" "smoke_key" {
   for_each = local.deliverers
 
@@ -170,6 +170,11 @@ output "active_region" {
 output "standby_region" {
   description = "Region whose worker stands by; empty where there is none."
   value       = join("", [for region in local.worker_regions : region if region != local.active_region])
+}
+
+output "catalogue_region" {
+  description = "Region of the job for catalogues; empty where there is none."
+  value       = join("", values(google_cloud_run_v2_job.catalogue)[*].location)
 }
 
 output "model" {

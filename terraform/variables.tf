@@ -64,10 +64,15 @@ variable "tenants" {
 variable "model" {
   description = "The worker's model id, as `python -m gpu_worker.weights show` prints it. The functions look up the cache by it, so it changes together with the worker's weights."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-z0-9][a-z0-9.-]*-[0-9a-f]{12}-${var.worker.precision}-p[0-9]+$", var.model))
+    error_message = "A model's id is NAME-DIGEST-PRECISION-pVERSION, such as inspyrenet-base-0123456789ab-f32-p1, and its precision the worker's: else the cache answers nothing."
+  }
 }
 
 variable "worker_image" {
-  description = "Image of the worker, by digest. The service takes it when it is made; afterwards the rollout decides which image serves, and only the job for catalogues follows this variable."
+  description = "Image of the worker, by digest. The service and the job for catalogues take it when they are made; afterwards the rollout decides which image serves, and the job follows it."
   type        = string
 
   validation {

@@ -3,7 +3,7 @@ project          = "cutout-test"
 environment      = "staging"
 domain           = "api.example.com"
 function_archive = "tests/archive"
-model            = "instant-000000000000-fp32-p1"
+model            = "instant-000000000000-f32-p1"
 worker_image     = "us-central1-docker.pkg.dev/cutout-test/worker/gpu-worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 tenants = [

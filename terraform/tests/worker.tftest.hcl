@@ -107,6 +107,26 @@ run "has_no_other_size" {
   expect_failures = [var.worker]
 }
 
+run "a_model_of_another_precision_is_refused" {
+  command = plan
+
+  variables {
+    worker = { precision = "bf16" }
+  }
+
+  expect_failures = [var.model]
+}
+
+run "what_is_no_models_id_is_refused" {
+  command = plan
+
+  variables {
+    model = "inspyrenet-base-000000000000-fp32-v1"
+  }
+
+  expect_failures = [var.model]
+}
+
 run "stands_by_in_a_second_region" {
   command = plan
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
@@ -31,10 +32,12 @@ TOOLS: Final = {
 case "$*" in
   "output -raw active_region") printf europe-west4 ;;
   "output -raw standby_region") printf '%s' "$STANDBY" ;;
+  "output -raw catalogue_region") printf '%s' "$CATALOGUE_REGION" ;;
   "output -raw model") printf instant-000000000000-fp32-p1 ;;
   "output -raw api_url") printf https://staging.shop.example.com ;;
 esac
 """,
+    "gcloud": "",
     "docker": """
 while [ $# -gt 0 ]; do
   if [ "$1" = --metadata-file ]; then printf '{\\n  "containerimage.digest": "%s"\\n}\\n' "$DIGEST" >"$2"; fi
@@ -94,9 +97,8 @@ class Workspace:
         (self.folder / "terraform").mkdir(parents=True)
         for name in SOURCES:
             (self.folder / name).symlink_to(ROOT / name)
-        for name in ("__init__.py", "apply.sh", "archive.py"):
-            (self.folder / "terraform" / name).write_bytes((ROOT / "terraform" / name).read_bytes())
-        (self.folder / "terraform" / "apply.sh").chmod(0o755)
+        for name in ("__init__.py", "apply.sh", "archive.py", "catalogue_image.sh"):
+            shutil.copy(ROOT / "terraform" / name, self.folder / "terraform" / name)
         (self.folder / ".ci").mkdir()
         self._tools.mkdir()
         for name, body in TOOLS.items():
@@ -124,6 +126,7 @@ def workspace(tmp_path: Path, world: World) -> Workspace:
         "PUBSUB_EMULATOR_HOST": "127.0.0.1:1",
         "STORAGE_EMULATOR_HOST": "http://127.0.0.1:1",
         "STANDBY": "",
+        "CATALOGUE_REGION": "us-central1",
     }
     rehearsal = {"_DRY_RUN": "true", "_STAGING_PROJECT": "cutout-shop"}
     return Workspace(tmp_path / "workspace", substitutions | emulators | rehearsal)
@@ -148,6 +151,12 @@ def test_a_rehearsal_runs_every_step_and_changes_nothing(workspace: Workspace, w
     ] == [True, True]
     assert all(f"-var=worker_image={image}" in plan for plan in plans)
     assert "would send cat.jpg to https://staging.shop.example.com" in said["staging-smoke"]
+    assert "would send cat.jpg to https://staging.shop.example.com" in said["production-smoke"]
+    assert (
+        f"would gcloud run jobs update catalogue --project=cutout-shop --region=us-central1 --image={image}"
+        in (said["production-catalogue"])
+    )
+    assert not any(call.startswith("gcloud") for call in calls)
     assert f"a revision of {image} beside {OLD}" in said["production-rollout"]
     assert "10% of the traffic" in said["production-rollout"]
     assert "10% of the traffic" not in said["staging-rollout"]
@@ -169,7 +178,7 @@ def test_a_release_applies_what_it_planned(workspace: Workspace) -> None:
 
 
 def test_a_build_for_staging_leaves_production_alone(workspace: Workspace) -> None:
-    for name in ("production-apply", "production-rollout"):
+    for name in ("production-apply", "production-rollout", "production-catalogue", "production-smoke"):
         assert workspace.run(_step(name), _ENVIRONMENT="staging", _DRY_RUN="").returncode == 0
     assert workspace.calls() == []
 
@@ -180,6 +189,29 @@ def test_a_second_region_comes_after_the_first(workspace: Workspace) -> None:
     done = workspace.run(_step("production-rollout"))
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("gpu-worker in europe-west4") == 2
+
+
+@pytest.mark.parametrize(("region", "calls"), [("europe-west4", 1), ("", 0)])
+def test_catalogues_get_the_image_where_there_is_a_job_for_them(workspace: Workspace, region: str, calls: int) -> None:
+    for name in ("tools", "image", "prepare", "production-apply"):
+        assert workspace.run(_step(name), CATALOGUE_REGION=region).returncode == 0
+    assert workspace.run(_step("production-catalogue"), _DRY_RUN="").returncode == 0
+    image = f"us-central1-docker.pkg.dev/cutout-shop/worker/gpu-worker@{DIGEST}"
+    update = f"gcloud run jobs update catalogue --project=cutout-shop --region={region} --image={image} --quiet"
+    assert [call for call in workspace.calls() if call.startswith("gcloud")] == [update] * calls
+
+
+def test_a_production_that_makes_no_cutouts_fails_the_build_and_tells_the_way_back(workspace: Workspace) -> None:
+    for name in ("tools", "image", "prepare", "production-apply"):
+        assert workspace.run(_step(name)).returncode == 0
+    (workspace.folder / "out" / "api_url-production").write_text("http://127.0.0.1:1", encoding="utf-8")
+    done = workspace.run(_step("production-smoke"), _DRY_RUN="", SMOKE_KEY="key")
+    assert done.returncode == 1
+    assert "http://127.0.0.1:1 makes no cutouts" in done.stdout
+    assert (
+        "gcloud storage cp 'gs://cutout-shop-source/functions/BEFORE.zip#GENERATION' out/functions.zip" in done.stdout
+    )
+    assert "--project=cutout-shop --region=europe-west4 --to-revisions=REVISION=100" in done.stdout
 
 
 def test_an_image_without_a_digest_ends_the_build(workspace: Workspace) -> None:

@@ -71,6 +71,15 @@ def test_nothing_reaches_production_before_staging_has_proved_it() -> None:
 
     assert {"check", "image", "staging-apply", "staging-rollout", "staging-smoke"} <= before(order["production-apply"])
     assert "production-apply" in before(order["production-rollout"])
+    assert "production-rollout" in before(order["production-smoke"])
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_catalogues_get_an_image_only_once_it_was_promoted(environment: str) -> None:
+    (step,) = (step for step in BUILD.steps if step.id == f"{environment}-catalogue")
+    assert step.after == (f"{environment}-rollout",)
+    lifecycle = resources("google_cloud_run_v2_job")["catalogue"]["lifecycle"][0]
+    assert "template[0].template[0].containers[0].image" in str(lifecycle["ignore_changes"])
 
 
 def test_the_whole_is_given_the_time_that_its_longest_way_may_take() -> None:
@@ -112,9 +121,9 @@ def test_what_one_builds_with_is_not_sent_to_a_build() -> None:
     assert {".git/", "#!include:.gitignore"} <= set(sent)
 
 
-def test_only_the_smoke_test_gets_the_key() -> None:
+def test_only_the_smoke_tests_get_the_key() -> None:
     (secret,) = BUILD.rest["availableSecrets"]["secretManager"]
-    assert [step.id for step in BUILD.steps if secret["env"] in step.secrets] == ["staging-smoke"]
+    assert [step.id for step in BUILD.steps if secret["env"] in step.secrets] == ["staging-smoke", "production-smoke"]
     name = secret["versionName"].split("/")[3]
     assert name == resources("google_secret_manager_secret")["smoke_key"]["secret_id"]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from functions.on_alert import AlertSettings
 from planner import bill
 from planner.monthly import Month, Shop
 from tests.unit.docs.pages import PAGES, ROOT, Page, commands, headings, links, targets
@@ -77,6 +78,11 @@ def test_commands_are_found() -> None:
     assert commands(page) == [("local", " submit a.jpg --out x  ")]
     assert links(page) == ["b.md#c"]
     assert headings(Page(Path("x"), "## What, `now`? 1st\n```\n# no\n```")) == {"what-now-1st"}
+
+
+def test_the_first_receivers_of_alerts_are_ones_that_on_alert_takes() -> None:
+    (written,) = re.findall(r"printf '(.*)' \|\n *gcloud secrets versions add alert-receivers", OPERATIONS.text)
+    assert AlertSettings.from_env({"ALERT_RECEIVERS": written}).receivers
 
 
 def test_numbers_in_the_text_are_the_planners() -> None:
