@@ -15,10 +15,11 @@ locals {
   # that anybody can make it cost; one that answers events is bounded by what it calls. A new project has 20 vCPU and
   # 40 GiB in a region, within which each function stays.
   #
-  # `reads`, `creates`, `adds` and `deletes` are buckets. A look-up needs the right to list, or Cloud Storage says 403 of
-  # an object that is not there. Whoever creates an object that is there already needs the right to delete it
-  # (https://cloud.google.com/storage/docs/access-control/iam-json), if only to be told that it is there, so `creates`
-  # has both; `adds` is for names that are never taken.
+  # `reads`, `creates` and `deletes` are buckets. A look-up needs the right to list, or Cloud Storage says 403 of an
+  # object that is not there. Whoever creates an object that is there already needs the right to delete it
+  # (https://cloud.google.com/storage/docs/access-control/iam-json), if only to be told 412 and not 403, so `creates` has
+  # both. A browser with a signed URL acts with request_upload's rights: it needs the answer 412 to know that an attempt
+  # before had arrived, and can overwrite nothing by it, since the URL binds `x-goog-if-generation-match: 0`.
   functions = {
     request_upload = {
       text        = "POST /uploads: a signed URL, or at once what the cache has"
@@ -28,8 +29,7 @@ locals {
       settings    = ["api", "rate_limits"]
       signs       = true
       reads       = ["jobs", "mattes", "results", "assets"]
-      creates     = ["jobs"]
-      adds        = ["uploads"]                   # whoever has the signed URL acts with this account's rights, and may do it once
+      creates     = ["jobs", "uploads"]           # uploads by signed URLs
       deletes     = ["jobs", "mattes", "results"] # the last reference to a photo takes along what was made of it
       publishes   = ["results", "costs"]
     }
@@ -209,7 +209,6 @@ locals {
       publishes   = try(given.publishes, [])
       objects = concat(
         [for bucket in try(given.reads, []) : { bucket = bucket, right = "read" }],
-        [for bucket in try(given.adds, []) : { bucket = bucket, right = "add" }],
         [for bucket in try(given.creates, []) : { bucket = bucket, right = "create" }],
         [for bucket in setsubtract(try(given.deletes, []), try(given.creates, [])) : { bucket = bucket, right = "delete" }],
       )
@@ -222,7 +221,6 @@ locals {
   # The rights on a bucket. Google has no role that may only delete, nor one that may create and delete and not read.
   object_roles = {
     read   = "roles/storage.objectViewer"
-    add    = "roles/storage.objectCreator"
     create = google_project_iam_custom_role.object_creator.name
     delete = google_project_iam_custom_role.object_remover.name
   }

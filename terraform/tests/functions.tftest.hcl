@@ -92,7 +92,7 @@ run "functions_have_exactly_these_rights" {
       reconcile_idle   = ""
       record_cost      = ""
       render           = "create jobs, create results, delete mattes, delete uploads, read assets, read jobs, read mattes, read results, read uploads"
-      request_upload   = "add uploads, create jobs, delete mattes, delete results, read assets, read jobs, read mattes, read results"
+      request_upload   = "create jobs, create uploads, delete mattes, delete results, read assets, read jobs, read mattes, read results"
       restyle          = "create jobs, read assets, read jobs, read mattes, read results, read uploads"
       sweep_deliveries = "delete jobs, read jobs"
       warm             = "create jobs, read jobs"
@@ -161,9 +161,9 @@ run "functions_have_exactly_these_rights" {
 run "rights_are_what_they_are_called" {
   command = plan
 
-  # A delete of what is gone already is told as such only to those who may list.
+  # A delete of what is gone already is told as such only to those who may list. Browsers only create uploads.
   assert {
-    condition     = alltrue([for function in local.functions : length(setsubtract(concat(try(function.deletes, []), try(function.creates, [])), concat(try(function.reads, []), ["dead-letters"]))) == 0])
+    condition     = alltrue([for function in local.functions : length(setsubtract(concat(try(function.deletes, []), try(function.creates, [])), concat(try(function.reads, []), ["dead-letters"], try(function.signs, false) ? ["uploads"] : []))) == 0])
     error_message = "A function deletes or creates where it can't look."
   }
 
