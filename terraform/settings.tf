@@ -182,7 +182,7 @@ locals {
 
     reconciliation = {
       WORKER_SERVICE   = local.worker_name
-      WORKER_REGIONS   = join(",", local.worker_regions) # an instance idles on where the jobs went before
+      WORKER_REGIONS   = join(",", local.worker_regions)                   # an instance idles on where the jobs went before
       RECONCILED_HOURS = 24 * min(30, var.retention_days.dead_letters + 1) # a cost can be as late as its letter is replayed
     }
 
