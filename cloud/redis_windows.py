@@ -1,7 +1,6 @@
 """Moving windows that all instances share, in Redis, by the scripts of the package `limits`.
 
-Needs the packages of `requirements/redis.txt`. The keys name clients by their network address; each is gone with its
-window.
+The keys name clients by their network address; each is gone with its window.
 """
 
 from __future__ import annotations

@@ -202,11 +202,16 @@ locals {
       most        = lookup(var.most_instances, name, given.most)
       seconds     = try(given.seconds, 60)
       settings    = concat(local.function_groups, try(given.settings, []))
-      secrets     = concat(["content"], try(given.secrets, []), try(given.signs, false) && var.cdn.signed ? ["cdn-key"] : [])
-      signs       = try(given.signs, false)
-      roles       = try(given.roles, [])
-      queries     = try(given.queries, false)
-      publishes   = try(given.publishes, [])
+      secrets = concat(
+        ["content"],
+        try(given.secrets, []),
+        try(given.signs, false) && var.cdn.signed ? ["cdn-key"] : [],
+        try(given.public, false) && var.rate_limits_redis != null ? ["rate-limit-storage"] : [],
+      )
+      signs     = try(given.signs, false)
+      roles     = try(given.roles, [])
+      queries   = try(given.queries, false)
+      publishes = try(given.publishes, [])
       objects = concat(
         [for bucket in try(given.reads, []) : { bucket = bucket, right = "read" }],
         [for bucket in try(given.creates, []) : { bucket = bucket, right = "create" }],
@@ -282,6 +287,16 @@ resource "google_cloudfunctions2_function" "this" {
     timeout_seconds                  = each.value.seconds
     ingress_settings                 = each.value.public ? "ALLOW_INTERNAL_AND_GCLB" : "ALLOW_INTERNAL_ONLY"
     all_traffic_on_latest_revision   = true
+
+    direct_vpc_egress = each.value.public && var.rate_limits_redis != null ? "VPC_EGRESS_PRIVATE_RANGES_ONLY" : null
+
+    dynamic "direct_vpc_network_interface" {
+      for_each = each.value.public && var.rate_limits_redis != null ? [var.rate_limits_redis] : []
+      content {
+        network    = direct_vpc_network_interface.value.network
+        subnetwork = direct_vpc_network_interface.value.subnetwork
+      }
+    }
 
     environment_variables = { for name, value in local.function_environments[each.key] : name => tostring(value) }
 

@@ -25,5 +25,5 @@ output "worker_repository" {
 
 output "secrets" {
   description = "Secrets that need a version before the first full apply."
-  value       = [for name, secret in google_secret_manager_secret.this : secret.secret_id if name != "cdn-key" || var.cdn.signed]
+  value       = [for name in local.secrets_in_use : google_secret_manager_secret.this[name].secret_id]
 }

@@ -1,11 +1,18 @@
 # Terraform makes the secrets and says who may read them. Their values never come near it: a state file would keep them.
 locals {
   secrets = {
-    content         = { variable = "CONTENT_SECRET", version = var.content_secret_version }
-    webhooks        = { variable = "WEBHOOKS", version = "latest" }
-    alert-receivers = { variable = "ALERT_RECEIVERS", version = "latest" }
-    cdn-key         = { variable = "CDN_KEY", version = "latest" }
+    content            = { variable = "CONTENT_SECRET", version = var.content_secret_version }
+    webhooks           = { variable = "WEBHOOKS", version = "latest" }
+    alert-receivers    = { variable = "ALERT_RECEIVERS", version = "latest" }
+    cdn-key            = { variable = "CDN_KEY", version = "latest" }
+    rate-limit-storage = { variable = "RATE_LIMIT_STORAGE", version = "latest" }
   }
+
+  # Nobody reads the others, so they may stay empty.
+  secrets_in_use = [
+    for name in keys(local.secrets) : name
+    if(name != "cdn-key" || var.cdn.signed) && (name != "rate-limit-storage" || var.rate_limits_redis != null)
+  ]
 }
 
 resource "google_secret_manager_secret" "this" {

@@ -97,12 +97,25 @@ variable "breaker" {
 }
 
 variable "rate_limits" {
-  description = "Limits of the functions themselves, by client and by tenant, such as { request_upload = { address = \"120/minute\", tenant = \"off\" } }. What is not given has the defaults of functions/rate_limit_settings.py. Each instance counts for itself."
+  description = "Limits of the functions themselves, by client and by tenant, such as { request_upload = { address = \"120/minute\", tenant = \"off\" } }. What is not given has the defaults of functions/rate_limit_settings.py. Each instance counts for itself, or all together in a Redis: rate_limits_redis."
   type = map(object({
     address = optional(string)
     tenant  = optional(string)
   }))
   default = {}
+}
+
+variable "rate_limits_redis" {
+  description = <<-EOT
+    The network and the subnetwork (of this region) in which there is a Redis, such as Memorystore's: the public functions
+    then count requests together in it, and reach it by direct VPC egress. Its URL, redis://:PASSWORD@HOST:PORT/0 or
+    rediss://..., is a version of the secret rate-limit-storage. Null: there is none, and each instance counts for itself.
+  EOT
+  type = object({
+    network    = string
+    subnetwork = string
+  })
+  default = null
 }
 
 variable "content_secret_version" {
@@ -169,9 +182,8 @@ locals {
     }
 
     rate_limits = {
-      RATE_LIMITS        = jsonencode(var.rate_limits)
-      RATE_LIMIT_STORAGE = "memory://"
-      TRUSTED_PROXIES    = 1 # the load balancer, which writes its own address behind the client's
+      RATE_LIMITS     = jsonencode(var.rate_limits) # where they are counted is a secret, or left at memory://
+      TRUSTED_PROXIES = 1                           # the load balancer, which writes its own address behind the client's
     }
 
     instance = {

@@ -158,6 +158,43 @@ run "functions_have_exactly_these_rights" {
   }
 }
 
+run "public_functions_count_requests_together_where_there_is_a_redis" {
+  command = plan
+
+  variables {
+    rate_limits_redis = { network = "inside", subnetwork = "inside-us" }
+  }
+
+  assert {
+    condition = toset([
+      for name, function in google_cloudfunctions2_function.this : name
+      if try(function.service_config[0].direct_vpc_network_interface[0].subnetwork, "") == "inside-us"
+      && function.service_config[0].direct_vpc_egress == "VPC_EGRESS_PRIVATE_RANGES_ONLY"
+      && contains([for secret in function.service_config[0].secret_environment_variables : secret.key], "RATE_LIMIT_STORAGE")
+    ]) == local.public_functions
+    error_message = "A public function counts for itself, or can't reach the Redis."
+  }
+
+  assert {
+    condition     = length([for name in keys(google_secret_manager_secret_iam_member.function) : name if endswith(name, " rate-limit-storage")]) == length(local.public_functions)
+    error_message = "The Redis' password is for those who count in it, and for nobody else."
+  }
+
+  assert {
+    condition     = contains(output.secrets, "rate-limit-storage")
+    error_message = "Without a version of its secret, no public function would start."
+  }
+}
+
+run "without_a_redis_each_instance_counts_for_itself" {
+  command = plan
+
+  assert {
+    condition     = !contains(output.secrets, "rate-limit-storage") && alltrue([for function in google_cloudfunctions2_function.this : length(function.service_config[0].direct_vpc_network_interface) == 0])
+    error_message = "A function is in a network that it needs nothing of."
+  }
+}
+
 run "rights_are_what_they_are_called" {
   command = plan
 

@@ -3,15 +3,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import traceback
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 import pytest
+from limits.strategies import MovingWindowRateLimiter
 
 from cloud.environment import SettingsError
+from cloud.redis_windows import RedisWindows
 from functions import main
 from functions.settings import ApiSettings, Settings
 from functions.wiring import Parts
@@ -90,10 +94,14 @@ class TestTheRateLimitsStorage:
         assert set(refusal.value.variables) == {"RATE_LIMIT_STORAGE"}
         assert "secret" not in "".join(traceback.format_exception(refusal.value))
 
-    def test_that_lacks_its_packages_says_which(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "cloud.redis_windows", None)
-        with pytest.raises(SettingsError, match=r"requirements/redis\.txt"):
-            Parts(COMMON | {"RATE_LIMIT_STORAGE": "redis://10.0.0.3"}).rate_limits("restyle")
+    def test_is_the_moving_window_of_the_package_where_it_is_shared(self) -> None:
+        windows = Parts(COMMON | {"RATE_LIMIT_STORAGE": "redis://10.0.0.3"}).rate_limits("restyle")._windows
+        assert isinstance(windows, RedisWindows)
+        assert isinstance(windows._limiter, MovingWindowRateLimiter)
+
+    def test_has_its_packages_wherever_functions_are_installed(self) -> None:
+        installed = (Path(main.__file__).parents[1] / "requirements" / "functions.txt").read_text()
+        assert {"limits", "redis"} <= set(re.findall(r"^([\w-]+)==", installed, re.MULTILINE))
 
 
 def test_the_light_functions_start_without_numpy_opencv_pillow_and_torch() -> None:

@@ -41,6 +41,7 @@ VALUES: Final[dict[str, str]] = defaultdict(
         "PUBLIC_URL": "https://api.example.com",
         "PUSH_AUDIENCE": "https://gpu-worker.cutout-test",
         "PUSH_SENDER": "push@cutout-test.iam.gserviceaccount.com",
+        "RATE_LIMIT_STORAGE": "redis://10.0.0.3:6379/0",
         "REGION": "us-central1",
         "RESULTS_BUCKET": "cutout-results",
         "SIGNING_ACCOUNT": "signer@cutout-test.iam.gserviceaccount.com",
@@ -105,6 +106,8 @@ def set_for(function: str) -> Names:
     if spec.get("signs"):
         names |= {"SIGNING_ACCOUNT"}
         names |= {*module["settings"]["cdn"], module["secrets"]["cdn-key"]["variable"]}  # where the CDN is on
+    if spec.get("public"):
+        names |= {module["secrets"]["rate-limit-storage"]["variable"]}  # where there is a Redis
     return names
 
 
