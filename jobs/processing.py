@@ -25,6 +25,7 @@ from jobs.cache import Content, confidence_of, look_up, overall_cache, result_of
 from jobs.costs import usage_from_metadata, usage_to_metadata
 from jobs.outcome import JobRun, Spent, completed, failed, told_result
 from jobs.ports import ObjectStat
+from jobs.recent import Recent
 from jobs.single_flight import SingleFlight
 from jobs.timing import Stopwatch
 
@@ -154,6 +155,7 @@ class Processor:
         self._estimate = estimate
         self._jobs: SingleFlight[None] = SingleFlight()
         self._computing: SingleFlight[_Matte] = SingleFlight()
+        self._computed = Recent()
 
     def process(self, event: Event[JobRequested], *, attempt: int = 1) -> None:
         """Return once everything about the job is durable and told; a permanent failure is such an end too.
@@ -322,7 +324,9 @@ class Processor:
     def _matte(self, work: _Attempt, pixels: Pixels, found: Found) -> _Matte:
         """The stored matte, or a new one, which is stored before anybody uses it."""
         store, bucket, name = self._desk.store, self._desk.buckets.mattes, work.content.matte
-        stored = None if found.matte is None else self._stored_matte(work)
+        # Another job of this process may have ended its computation between this one's look-up and now.
+        looked_for = found.matte is not None or name in self._computed
+        stored = self._stored_matte(work) if looked_for else None
         if stored is not None:
             return stored
         made = self._mattes.compute(pixels, work.job, alone=work.alone, watch=work.watch)
@@ -337,6 +341,7 @@ class Processor:
         with work.watch.stage("store_matte"):
             data = encode_matte(made.alpha)
             store.create(bucket, name, data, content_type="image/png", metadata=metadata)
+        self._computed.add(name)
         return _Matte(made.alpha, metadata)
 
     def _stored_matte(self, work: _Attempt) -> _Matte | None:

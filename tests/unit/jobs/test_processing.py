@@ -401,6 +401,20 @@ def test_two_jobs_with_the_same_photo_at_once_compute_it_once(scene: Scene, join
     assert [result.cache for result in scene.completed(other).results] == ["matte", "matte"]
 
 
+def test_a_job_that_looked_before_another_one_of_its_process_was_done_computes_nothing(scene: Scene) -> None:
+    one, first_message = scene.queued()
+    other, second_message = scene.queued()
+    mattes = InstantMattes(MODEL)
+    processor = scene.processor(mattes)
+    before = len(scene.faults.operations)
+    looked = 4
+    scene.faults.arm(looked, lambda: processor.process(first_message))
+    processor.process(second_message)
+    assert scene.faults.operations[before + looked - 2].startswith(f"stat {BUCKETS.mattes}/")
+    assert mattes.computed == [one.job_id]
+    assert [result.cache for result in scene.completed(other).results] == ["matte", "matte"]
+
+
 def test_one_job_in_two_processes_at_once_is_told_once(scene: Scene) -> None:
     """Both compute, at worst; the record that was written first is the one that both tell."""
     job, message = scene.queued()
