@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import zlib
+from io import BytesIO
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from local.notifications import Notifications
 from local.stack import Stack
@@ -17,6 +21,16 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole local system, with a network that takes no time."""
     with Stack.instant(tmp_path_factory.mktemp("stack")) as running:
         yield running
+
+
+@pytest.fixture
+def photo(request: pytest.FixtureRequest) -> bytes:
+    """A JPEG that no other test has uploaded."""
+    seed = zlib.crc32(request.node.nodeid.encode())
+    pixels = np.random.default_rng(seed).integers(0, 255, (96, 128, 3), dtype=np.uint8)
+    encoded = BytesIO()
+    Image.fromarray(pixels).save(encoded, "jpeg")
+    return encoded.getvalue()
 
 
 @pytest.fixture(scope="session")

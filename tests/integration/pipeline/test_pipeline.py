@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import json
 import struct
-import time
 import zlib
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
-import numpy as np
 import pytest
 from PIL import Image
 
-from events.messages import ResultCompleted, ResultFailed
-from events.names import record_name
-from local.storefront import RefusedError, Storefront
+from local.storefront import Accepted, RefusedError, Storefront
+from tests.integration.pipeline.deliveries import CUTOUT, PATIENCE, completed, failed, finalized, job_push, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from local.notifications import Notification, Notifications
+    from local.notifications import Notifications
     from local.stack import Stack
-    from local.storefront import Accepted
-
-PATIENCE = 30.0
-CUTOUT: dict[str, Any] = {}
-
-
-@pytest.fixture
-def photo(request: pytest.FixtureRequest) -> bytes:
-    """A JPEG that no other test has uploaded."""
-    seed = zlib.crc32(request.node.nodeid.encode())
-    pixels = np.random.default_rng(seed).integers(0, 255, (96, 128, 3), dtype=np.uint8)
-    encoded = BytesIO()
-    Image.fromarray(pixels).save(encoded, "jpeg")
-    return encoded.getvalue()
-
-
-def completed(notification: Notification) -> ResultCompleted:
-    assert isinstance(notification.result, ResultCompleted), notification.result
-    return notification.result
-
-
-def failed(notification: Notification) -> ResultFailed:
-    assert isinstance(notification.result, ResultFailed), notification.result
-    return notification.result
 
 
 class TestCacheAnswers:
@@ -146,6 +115,25 @@ class TestRefusedPhotos:
         told = failed(notifications.wait_for(job.job_id, seconds=PATIENCE))
         assert told.code == "too_many_pixels"
 
+    def test_a_photo_over_30_mb_is_refused_where_the_bucket_let_it_in(
+        self, stack: Stack, storefront: Storefront, notifications: Notifications
+    ) -> None:
+        """Cloud Storage holds a PUT to its signed range of lengths; fake-gcs-server doesn't."""
+        ticket = httpx.post(
+            f"{stack.api_url}/uploads",
+            headers={"X-Api-Key": stack.api_key},
+            json={"content_type": "image/jpeg", "size": 1000},
+        ).json()
+        put = ticket["upload"]
+        assert put["headers"]["x-goog-content-length-range"] == "1,31457280"
+        too_large = b"\xff\xd8\xff\xe0" + bytes(31_457_277)
+        httpx.put(put["url"], content=too_large, headers=put["headers"], timeout=PATIENCE).raise_for_status()
+
+        told = failed(notifications.wait_for(ticket["job_id"], seconds=PATIENCE))
+        assert (told.code, told.retryable) == ("too_large", False)
+        status = storefront.wait(Accepted(ticket["job_id"], ticket["token"], None, None), seconds=PATIENCE)
+        assert (status["state"], status["error"]["code"]) == ("failed", "too_large")
+
     def test_a_declared_size_over_the_limit_gets_no_signed_url(self, stack: Stack) -> None:
         answer = httpx.post(
             f"{stack.api_url}/uploads",
@@ -163,9 +151,9 @@ class TestDuplicates:
     ) -> None:
         job = storefront.upload(photo, "image/jpeg", [CUTOUT])
         notifications.wait_for(job.job_id, seconds=PATIENCE)
-        httpx.post(f"{stack.events_url}/on_upload", **_finalized(stack, job)).raise_for_status()
+        httpx.post(f"{stack.events_url}/on_upload", **finalized(stack, job)).raise_for_status()
 
-        told = _until(lambda: notifications.of(job.job_id), lambda heard: len(heard) >= 2)
+        told = until(lambda: notifications.of(job.job_id), lambda heard: len(heard) >= 2)
         assert len({one.event.id for one in told}) == 1
         assert all(one.event.data == told[0].event.data for one in told)
 
@@ -174,18 +162,19 @@ class TestDuplicates:
     ) -> None:
         job = storefront.upload(photo, "image/jpeg", [CUTOUT])
         first = notifications.wait_for(job.job_id, seconds=PATIENCE)
-        answer = httpx.post(f"{stack.worker_url}/jobs", json=_job_push(stack, job))
+        answer = httpx.post(f"{stack.worker_url}/jobs", json=job_push(stack, job))
 
         assert answer.status_code == 204
-        told = _until(lambda: notifications.of(job.job_id), lambda heard: len(heard) >= 2)
+        told = until(lambda: notifications.of(job.job_id), lambda heard: len(heard) >= 2)
         assert {one.event.id for one in told} == {first.event.id}
 
-    def test_the_same_photo_twice_at_once_is_computed_for_both(
+    def test_the_same_photo_several_times_at_once_is_computed_once_for_all(
         self, storefront: Storefront, notifications: Notifications, photo: bytes
     ) -> None:
         jobs = [storefront.upload(photo, "image/jpeg", [CUTOUT]) for _ in range(3)]
-        objects = {completed(notifications.wait_for(job.job_id, seconds=PATIENCE)).results[0].object for job in jobs}
-        assert len(objects) == 1
+        told = [completed(notifications.wait_for(job.job_id, seconds=PATIENCE)).results[0] for job in jobs]
+        assert len({result.object for result in told}) == 1
+        assert [result.cache for result in told].count("miss") == 1
 
 
 class TestMissingUploads:
@@ -195,7 +184,7 @@ class TestMissingUploads:
         stack.stop_worker()
         try:
             job = storefront.upload(photo, "image/jpeg", [CUTOUT])
-            _until(lambda: storefront.status(job), lambda status: status["state"] == "queued")
+            until(lambda: storefront.status(job), lambda status: status["state"] == "queued")
             stack.store.delete(stack.buckets.uploads, f"{stack.tenant}/{job.job_id}")
         finally:
             stack.start_worker()
@@ -266,55 +255,5 @@ class TestDeletion:
         assert len(storefront.download(result["url"])) == result["bytes"]
 
 
-def _finalized(stack: Stack, job: Accepted) -> dict[str, Any]:
-    """The request that Eventarc makes for the job's upload."""
-    stat = stack.store.stat(stack.buckets.uploads, f"{stack.tenant}/{job.job_id}")
-    assert stat is not None
-    body = {
-        "bucket": stack.buckets.uploads,
-        "name": stat.name,
-        "generation": str(stat.generation),
-        "size": str(stat.size),
-        "contentType": stat.content_type,
-        "timeCreated": "2026-11-23T12:00:00Z",
-        "metadata": dict(stat.metadata),
-    }
-    source = f"//storage.googleapis.com/projects/_/buckets/{stack.buckets.uploads}"
-    headers = {
-        "ce-specversion": "1.0",
-        "ce-id": "duplicate",
-        "ce-type": "google.cloud.storage.object.v1.finalized",
-        "ce-source": source,
-        "ce-subject": f"objects/{stat.name}",
-        "ce-time": "2026-11-23T12:00:00Z",
-        "content-type": "application/json",
-    }
-    return {"headers": headers, "json": body}
-
-
-def _job_push(stack: Stack, job: Accepted) -> dict[str, Any]:
-    """The push that brought the job to the worker, from the job's own record."""
-    stored = stack.store.read(stack.buckets.jobs, record_name(stack.tenant, job.job_id, "queued"))
-    assert stored is not None
-    message = json.loads(stored.data)["message"]
-    return {
-        "message": {
-            "data": base64.b64encode(message["data"].encode()).decode(),
-            "attributes": message["attributes"],
-            "messageId": "1",
-        },
-        "subscription": "projects/local/subscriptions/again",
-    }
-
-
 def _png_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
-def _until(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    """Poll until it holds; fail after the usual patience."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds(value := read()):
-        assert time.monotonic() < deadline, f"still {value!r}"
-        time.sleep(0.05)
-    return value

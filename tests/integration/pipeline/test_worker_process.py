@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -27,50 +23,12 @@ from events.recipe import Recipe
 from events.trace import new_traceparent
 from jobs.dispatch import job_message
 from jobs.outcome import JobRun
-from local.ports import free_ports
-from local.stack import ROOT
+from tests.integration.pipeline.deliveries import PATIENCE, completed, push_of
+from tests.integration.pipeline.own_worker import a_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from local.notifications import Notifications
     from local.stack import Stack
-
-PATIENCE = 30.0
-
-
-@contextmanager
-def a_worker(stack: Stack, **settings: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """A worker of the test's own, ready, and its URL."""
-    port = str(free_ports(1)[0])
-    log = (stack.state / "logs" / "own-worker.log").open("ab")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "local.instant_worker"],
-        cwd=ROOT,
-        env=os.environ | stack.worker_environ() | {"PORT": port, "CONCURRENCY": "8"} | settings,
-        stdout=log,
-        stderr=log,
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_ready(url)
-        yield process, url
-    finally:
-        process.kill()
-        process.wait()
-        log.close()
-
-
-def wait_until_ready(url: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health").is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.02)
-    raise AssertionError("the worker did not start")
 
 
 def a_push(stack: Stack, seed: int) -> tuple[str, dict[str, Any]]:
@@ -97,12 +55,7 @@ def a_push(stack: Stack, seed: int) -> tuple[str, dict[str, Any]]:
     )
     run = JobRun(job_id=job_id, tenant=stack.tenant, run=0, source="test", traceparent=new_traceparent())
     message = job_message(run, request, at=now)
-    wrapped = {
-        "data": base64.b64encode(message.data.encode()).decode(),
-        "attributes": message.attributes,
-        "messageId": "1",
-    }
-    return job_id, {"message": wrapped, "subscription": "projects/p/subscriptions/s"}
+    return job_id, push_of(message)
 
 
 def test_jobs_that_arrive_together_go_through_the_network_together(stack: Stack, notifications: Notifications) -> None:
@@ -120,6 +73,23 @@ def test_jobs_that_arrive_together_go_through_the_network_together(stack: Stack,
     photos_alone = re.search(r'cutout_batch_size_bucket\{le="1.0"\} (\d+)', metrics)
     assert photos_alone is not None
     assert int(float(photos_alone[1])) <= 2
+
+
+def test_jobs_for_one_photo_that_arrive_together_go_through_the_network_once(
+    stack: Stack, notifications: Notifications
+) -> None:
+    pushes = [a_push(stack, 50) for _ in range(4)]
+    with (
+        a_worker(stack, INSTANT_BATCH="4", INSTANT_SECONDS="0.5") as (_, url),
+        ThreadPoolExecutor(len(pushes)) as pool,
+    ):
+        answers = list(pool.map(lambda push: httpx.post(f"{url}/jobs", json=push[1], timeout=PATIENCE), pushes))
+        metrics = httpx.get(f"{url}/metrics").text
+
+    assert [answer.status_code for answer in answers] == [204] * len(pushes)
+    told = [completed(notifications.wait_for(job_id, seconds=PATIENCE)) for job_id, _ in pushes]
+    assert [result.cache for one in told for result in one.results].count("miss") == 1
+    assert "cutout_batch_size_count 1.0" in metrics
 
 
 def test_a_worker_that_is_told_to_end_finishes_its_job_first(stack: Stack, notifications: Notifications) -> None:
