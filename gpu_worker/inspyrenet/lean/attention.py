@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import torch
 
+from gpu_worker.inspyrenet.lean.summing import can_stay_small, sums, sums_of_enlarged
 from gpu_worker.inspyrenet.resizing import resize
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class ContextAttention:
         maps = self._regions(resize(saliency, height, width))
         if laplacian is not None and self._lthreshold is not None:
             maps += _sides(torch.sigmoid(resize(laplacian, height, width)) - self._lthreshold)
-        summary = self._summary(resize(x, height, width), torch.cat(maps, dim=1))
+        summary = self._summary(x, torch.cat(maps, dim=1))
         key = _through(self._key, summary)  # (B, channels, K, 1)
         value = _through(self._value, summary)[..., 0]  # (B, channels, K)
         of_query = (key * key.shape[1] ** -0.5).transpose(1, 2)[..., None]
@@ -105,20 +106,13 @@ class ContextAttention:
         return [*_sides(distance), self._threshold - distance.abs()]
 
     def _summary(self, x: Tensor, maps: Tensor) -> Tensor:
-        """The feature summed up over each of the K maps: (B, inputs, K, 1) float32.
-
-        The original takes its feature, which lies in memory as (B, C, pixels), for (B, pixels, C): each of its rows is
-        a run of C pixels of one channel. With the channels last in memory, such a row is a column of C x C values.
-        """
+        """The feature summed up over each of the K maps, which have the level's size: (B, inputs, K, 1) float32."""
         size = self._summary_size
-        x, maps = resize(x, size, size), resize(maps, size, size)
-        batch, channels = x.shape[:2]
-        runs = x.permute(0, 2, 3, 1).reshape(-1, channels, channels)  # (B * runs, C pixels, C channels)
-        of_runs = maps.reshape(batch, maps.shape[1], channels, -1).permute(0, 3, 1, 2)  # (B, runs, K, C channels)
-        sums = torch.bmm(of_runs.flatten(0, 1).to(x.dtype).contiguous(), runs.transpose(1, 2))
-        # Summed in float32: the sum over all runs can be beyond the range of float16.
-        summary = sums.view(batch, -1, *sums.shape[1:]).sum(1, dtype=torch.float32)
-        return summary.transpose(1, 2)[..., None]
+        height, width = maps.shape[2:]
+        if self._scale == 2 and (height, width) == (size, size) and can_stay_small(x):
+            return sums_of_enlarged(x, maps)[..., None]
+        feature, maps = resize(resize(x, height, width), size, size), resize(maps, size, size)
+        return sums(feature, maps)[..., None]
 
     def _weights(self, x: Tensor, kernels: Tensor) -> Tensor:
         """How much each pixel takes from each of the K vectors: (B, K, h, w)."""

@@ -55,9 +55,10 @@ class WindowAttention:
         self._attentions = [parts.layers.attention(bias, self._of_padding.dtype) for bias in biases]
 
     def __call__(self, pixels: Tensor, band: Band) -> Tensor:
-        projected = self._qkv(self._norm(pixels))
+        normed = self._norm(pixels)
         if band.padded:
-            projected = torch.cat([projected, self._of_padding.expand(len(pixels), 1, -1)], dim=1)
+            normed = torch.cat([normed, normed.new_zeros(len(normed), 1, normed.shape[2])], dim=1)
+        projected = self._qkv(normed)
         slots = projected.index_select(1, band.slots)
         windows = slots.view(len(slots), -1, WINDOW * WINDOW, slots.shape[2])
         mixed = [self._mix(windows[:, chosen], self._attentions[kind]) for kind, chosen in band.kinds]
