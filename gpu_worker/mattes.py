@@ -7,8 +7,6 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
 from events.errors import TransientError
 from gpu_worker.batcher import Batcher
 from imaging.photo import for_network
@@ -18,6 +16,7 @@ from jobs.telemetry import UNTRACED
 if TYPE_CHECKING:
     from datetime import datetime
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from events.messages import JobRequested
@@ -45,7 +44,7 @@ class NetworkMattes:
         self._engine = engine
         self._clock = clock
         self._batcher = Batcher(engine.infer, largest=engine.largest_batch, window=window, tracer=tracer)
-        self._probe = engine.prepare(np.full((64, 64, 3), 127, np.uint8))
+        self._probe = engine.probe()
         self._ready_at: datetime | None = None
         self._unhealthy = threading.Event()
 

@@ -51,6 +51,9 @@ class InstantEngine:
         """The photo's mean: as much of it as this network looks at."""
         return np.asarray(rgb[::64, ::64].mean(), np.float32)
 
+    def probe(self) -> NDArray[np.float32]:
+        return np.full((), 127, np.float32)
+
     def infer(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         time.sleep(self._seconds)
         return [self._disc for _ in inputs]

@@ -59,6 +59,9 @@ class Engine(Protocol):
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """An upright photo, (H, W, 3) sRGB -> the network's input for it, (3, side, side)."""
 
+    def probe(self) -> NDArray[np.float32]:
+        """An input that takes `infer` through all that it does for a photo: to warm up, to tell whether it works."""
+
     def infer(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Prepared photos -> a matte each, (side, side) in [0, 1], that doesn't depend on its neighbours.
 

@@ -53,6 +53,9 @@ class OnnxEngine:
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._declared.preprocessing.apply(rgb)
 
+    def probe(self) -> NDArray[np.float32]:
+        return self._declared.preprocessing.grey()
+
     def infer(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         if len(inputs) > self.largest_batch:
             raise ValueError(f"{len(inputs)} images, but at most {self.largest_batch} at once")

@@ -78,6 +78,9 @@ class OpenVinoEngine:
     def prepare(self, rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         return self._preprocessing.apply(rgb)
 
+    def probe(self) -> NDArray[np.float32]:
+        return self._preprocessing.grey()
+
     def infer(self, inputs: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         if len(inputs) > self.largest_batch:
             raise ValueError(f"{len(inputs)} images, but at most {self.largest_batch} at once")

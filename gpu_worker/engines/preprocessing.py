@@ -32,6 +32,10 @@ class Preprocessing:
             planes[channel] = levels[square[:, :, channel]]
         return planes
 
+    def grey(self) -> NDArray[np.float32]:
+        """What a photo of one grey becomes: (3, side, side) float32."""
+        return self.apply(np.full((1, 1, 3), 127, np.uint8))
+
     def _levels(self) -> NDArray[np.float32]:
         """What each of the 256 levels becomes: (3, 256). Rounded to float32 after every step, as the networks were
         trained with, so that looking a value up gives the very same bits.

@@ -97,6 +97,13 @@ def test_a_matte_that_is_not_finite_is_a_failure_of_the_network(engine: Engine) 
         engine.infer([np.full((3, 384, 384), np.nan, np.float32)])
 
 
+def test_the_probe_is_a_pass_far_smaller_than_a_photos(engine: Engine) -> None:
+    probe = engine.probe()
+    (matte,) = engine.infer([probe])
+    assert 10 * probe.size < engine.prepare(np.asarray(photo("coffee"))).size
+    assert np.isfinite(matte).all()
+
+
 def test_a_batch_that_does_not_fit_into_memory_says_so(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     def network(_batch: torch.Tensor) -> torch.Tensor:
         raise torch.OutOfMemoryError
