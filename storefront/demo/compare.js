@@ -6,6 +6,7 @@ export class Compare {
   #figure;
   #slider;
   #revealing;
+  #turn;
 
   constructor(figure, slider) {
     this.#figure = figure;
@@ -26,19 +27,28 @@ export class Compare {
     this.#slider.disabled = !before;
   }
 
-  /** Resolves once it can be seen. `backdrop` is a colour that stands in for one that is not rendered yet. */
+  /**
+   * Resolves once it can be seen, or something else was to be shown meanwhile. `backdrop` is a colour that stands in
+   * for one that is not rendered yet.
+   */
   async show(url, backdrop, label) {
+    const turn = (this.#turn = Symbol(url));
     const picture = this.#figure.querySelector('.after');
     const next = new Image();
     next.src = url;
-    await next.decode();
+    await next.decode().catch((error) => {
+      if (this.#turn === turn) throw error;
+    });
+    if (this.#turn !== turn) return;
     picture.src = url;
     picture.alt = label;
-    this.backdrop(backdrop);
+    this.#figure.style.setProperty('--backdrop', backdrop ?? 'transparent');
   }
 
-  backdrop(color) {
-    this.#figure.style.setProperty('--backdrop', color ?? 'transparent');
+  /** What is on its way will not be shown. */
+  leave() {
+    this.#turn = null;
+    cancelAnimationFrame(this.#revealing);
   }
 
   /** From the photo to half of the cutout. */

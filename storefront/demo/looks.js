@@ -5,25 +5,41 @@ const THUMB = { format: 'webp', max_side: 160 };
 
 export class Looks {
   #client;
+  #onFinished;
   #job;
   #jobs = new Map();
+  #asking = new Set();
   #found = new Map();
   #thumbs;
   #urls = [];
   #over = new AbortController();
 
-  constructor(client) {
+  /** Calls `onFinished` with each job of the photo that was carried out. */
+  constructor(client, onFinished) {
     this.#client = client;
+    this.#onFinished = onFinished;
   }
 
   /** What the photo's upload asks for: the plain cutout, at the size of a screen. */
   static first = [VIEW];
 
-  /** Takes the finished upload. `seconds` since the shopper chose the photo. */
-  async begin(job, seconds) {
-    this.#job = job;
+  /** Every job of the photo that is not removed. */
+  get jobs() {
+    return [...this.#jobs.values()];
+  }
+
+  /** For `remove`. */
+  hold(job) {
     this.#jobs.set(job.job_id, job);
-    const look = this.#look(job, await this.#client.download(job, 0, { signal: this.#over.signal }), seconds);
+  }
+
+  /** Takes the finished upload. `seconds()` since the shopper chose the photo. */
+  async begin(job, seconds, onProgress) {
+    this.#job = job;
+    this.hold(job);
+    this.#onFinished(job);
+    const blob = await this.#client.download(job, 0, { signal: this.#over.signal, onProgress });
+    const look = this.#look(job, blob, seconds());
     this.#found.set(JSON.stringify(VIEW), { look, pending: Promise.resolve(look) });
     return look;
   }
@@ -38,8 +54,8 @@ export class Looks {
   }
 
   /** At full size, in any format. */
-  full(style, format) {
-    return this.#fetched({ ...style, format });
+  full(style, format, onProgress) {
+    return this.#fetched({ ...style, format }, onProgress);
   }
 
   /** URLs of small pictures, by effect: one job for as many as the service takes. */
@@ -48,10 +64,15 @@ export class Looks {
     return this.#thumbs;
   }
 
-  /** Of the service: the photo goes once no job of it is left. */
+  /** Of the service: the photo goes once no job of it is left. What is asked for meanwhile goes too. */
   async remove() {
-    await Promise.allSettled([this.#thumbs, ...[...this.#found.values()].map(({ pending }) => pending)]);
-    for (const job of [...this.#jobs.values()].reverse()) await this.#client.remove(job);
+    while (this.#asking.size || this.#jobs.size) {
+      await Promise.allSettled(this.#asking);
+      for (const job of this.jobs.reverse()) {
+        await this.#client.remove(job);
+        this.#jobs.delete(job.job_id);
+      }
+    }
   }
 
   /** Ends what is under way and lets go of the pictures. */
@@ -60,11 +81,11 @@ export class Looks {
     for (const url of this.#urls) URL.revokeObjectURL(url);
   }
 
-  #fetched(recipe) {
+  #fetched(recipe, onProgress) {
     const key = JSON.stringify(recipe);
     const known = this.#found.get(key);
     if (known) return known.pending;
-    const entry = { pending: this.#restyled(recipe) };
+    const entry = { pending: this.#restyled(recipe, onProgress) };
     this.#found.set(key, entry);
     entry.pending.then(
       (look) => (entry.look = look),
@@ -80,15 +101,23 @@ export class Looks {
     return blobs.map((blob, index) => [effects[index], this.#url(blob)]);
   }
 
-  #restyle(recipes) {
-    const onProgress = ({ job }) => job && this.#jobs.set(job.job_id, job);
-    return this.#client.restyle(this.#job, recipes, { signal: this.#over.signal, onProgress });
+  async #restyle(recipes) {
+    const onProgress = ({ job }) => job && this.hold(job);
+    const asked = this.#client.restyle(this.#job, recipes, { signal: this.#over.signal, onProgress });
+    this.#asking.add(asked);
+    try {
+      const job = await asked;
+      this.#onFinished(job);
+      return job;
+    } finally {
+      this.#asking.delete(asked);
+    }
   }
 
-  async #restyled(recipe) {
+  async #restyled(recipe, onProgress) {
     const started = performance.now();
     const job = await this.#restyle([recipe]);
-    const blob = await this.#client.download(job, 0, { signal: this.#over.signal });
+    const blob = await this.#client.download(job, 0, { signal: this.#over.signal, onProgress });
     return this.#look(job, blob, (performance.now() - started) / 1000);
   }
 

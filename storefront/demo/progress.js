@@ -10,19 +10,26 @@ const STEP_OF = {
   removing_background: 'remove',
   rendering: 'remove',
   done: 'done',
+  downloading: 'done',
 };
 const SENTENCES = {
   preparing: () => 'Preparing your photo',
   asking: () => 'Asking whether we know it',
-  uploading: ({ loaded, total }) => `Uploading, ${Math.floor((100 * loaded) / total)} %`,
+  uploading: (sent) => `Uploading, ${percent(sent)}`,
+  downloading: (fetched) => `Fetching it, ${percent(fetched)}`,
   waiting_for_upload: () => 'Your photo has arrived',
   starting_worker: () => 'Waking a worker',
   removing_background: () => 'Cutting it out',
   rendering: () => 'Rendering',
-  retrying: ({ seconds }) => `The line is bad. Trying again in ${Math.max(1, Math.round(seconds))} s`,
+  retrying: ({ seconds }) => `The line is bad. Trying again in ${Math.max(1, Math.round(seconds))}\u00a0s`,
   offline: () => 'You are offline. It goes on as soon as you are back',
   done: () => 'Ready',
 };
+
+const TRANSFERS = ['uploading', 'downloading'];
+const part = ({ loaded, total }) => Math.min(1, loaded / total);
+
+export const percent = (transfer) => `${Math.floor(100 * part(transfer))}\u00a0%`;
 
 export class ProgressView {
   #now;
@@ -39,14 +46,15 @@ export class ProgressView {
   }
 
   show(progress) {
-    const { stage, loaded, total, secondsLeft } = progress;
+    const { stage, loaded, secondsLeft } = progress;
     clearInterval(this.#ticking);
     const sentence = SENTENCES[stage]?.(progress) ?? stage;
     this.#now.textContent = sentence;
-    if (stage === 'uploading') this.#bar.value = loaded / total;
+    const moving = TRANSFERS.includes(stage);
+    if (moving) this.#bar.value = part(progress);
     else this.#bar.removeAttribute('value');
     if (secondsLeft) this.#count(sentence, secondsLeft);
-    if (stage !== 'uploading' || !loaded) this.#spoken.textContent = sentence;
+    if (!moving || (stage === 'uploading' && !loaded)) this.#spoken.textContent = sentence;
     if (STEP_OF[stage]) this.#mark(STEP_OF[stage]);
   }
 
@@ -58,7 +66,7 @@ export class ProgressView {
     const until = performance.now() + 1000 * seconds;
     const tick = () => {
       const left = Math.ceil((until - performance.now()) / 1000);
-      this.#now.textContent = left > 0 ? `${sentence}, about ${left} s` : `${sentence}, any moment now`;
+      this.#now.textContent = left > 0 ? `${sentence}, about ${left}\u00a0s` : `${sentence}, any moment now`;
     };
     tick();
     this.#ticking = setInterval(tick, 500);

@@ -1,14 +1,15 @@
 /** The demo shop: one photo at a time, from the shopper's hands to a download. */
 
-import { backgroundSwatches, effectChips, formatOptions, showThumb } from './choices.js';
+import { backgroundSwatches, effectChips, formatOptions, markBackground, markEffect, showThumb } from './choices.js';
 import { Compare } from './compare.js';
 import { showFacts } from './facts.js';
+import { KeptJobs } from './kept.js';
 import { Looks } from './looks.js';
 import { explain } from './messages.js';
 import { dollars, effectName, formatName, plural } from './names.js';
-import { ProgressView } from './progress.js';
+import { countDown, say, tell, waits } from './notice.js';
+import { ProgressView, percent } from './progress.js';
 
-const NEAR_MS = 120;
 const $ = (id) => document.getElementById(id);
 
 export class Shop {
@@ -16,67 +17,83 @@ export class Shop {
   #config;
   #compare = new Compare($('compare'), $('slider'));
   #progress = new ProgressView({ now: $('now'), bar: $('bar'), steps: $('steps'), spoken: $('spoken') });
-  #tally = { uploads: 0, looks: new Set() };
+  #tally = { jobs: 0, uploads: 0, cost: 0 };
+  #kept = new KeptJobs();
   #session = null; // all of one photo; a new one for each
-  #near;
+  #counting;
 
   constructor(client, config) {
     this.#client = client;
     this.#config = config;
     const clicks = {
       cancel: () => this.#cancel(),
-      retry: () => this.begin(this.#session.file),
+      retry: () => this.#attempt(this.#session),
       another: () => this.#start(),
       anew: () => this.#start(),
       remove: () => this.#remove(),
       download: () => this.#download(),
     };
-    for (const [id, listener] of Object.entries(clicks)) $(id).addEventListener('click', listener);
+    for (const [id, listener] of Object.entries(clicks))
+      $(id).addEventListener('click', () => waits($(id)) || listener());
     $('preview').addEventListener('error', () => $('working').classList.add('blind'));
     this.#show('empty');
   }
 
   /** A new photo, instead of the one before. */
-  async begin(file) {
+  begin(file) {
     this.#close();
     const mine = {
       file,
       photo: URL.createObjectURL(file),
+      known: file, // for the page: the same for the same photo
       style: {},
-      looks: new Looks(this.#client),
+      looks: new Looks(this.#client, (job) => this.#count(1, 0, Number(job.cost_usd))),
       controller: new AbortController(),
+      arrived: null, // the job to follow, where the photo is up but waiting for it came to nothing
+      over: false, // the upload: its result was shown, or the service said why there is none
     };
     this.#session = mine;
     $('preview').src = mine.photo;
     $('working').classList.remove('blind');
+    return this.#attempt(mine);
+  }
+
+  async #attempt(mine) {
     this.#show('working');
     $('cancel').focus({ preventScroll: true });
     try {
       const look = await this.#cutOut(mine);
       if (this.#session === mine) await this.#ready(mine, look);
     } catch (error) {
-      if (this.#session === mine) this.#failed(error);
+      if (this.#session === mine) this.#failed(mine, error);
     }
   }
 
   async #cutOut(mine) {
     const started = performance.now();
-    const job = await this.#client.uploadPhoto(mine.file, {
-      recipes: Looks.first,
-      signal: mine.controller.signal,
-      onProgress: (one) => {
-        mine.handle = one.job ?? mine.handle;
-        mine.uploaded ||= one.stage === 'uploading';
-        this.#progress.show(one);
-      },
-    });
-    return mine.looks.begin(job, (performance.now() - started) / 1000);
+    const onProgress = (one) => {
+      if (one.job) mine.looks.hold(one.job);
+      mine.known = one.sha256 ?? mine.known;
+      if (!mine.uploaded && one.stage === 'uploading' && one.loaded === one.total) {
+        mine.uploaded = true;
+        this.#count(0, 1, 0);
+      }
+      if (this.#session === mine) this.#progress.show(one);
+    };
+    const { signal } = mine.controller;
+    const job = mine.arrived
+      ? await this.#client.follow(mine.arrived, { signal, onProgress })
+      : await this.#client.uploadPhoto(mine.file, { recipes: Looks.first, signal, onProgress });
+    return mine.looks.begin(job, () => (performance.now() - started) / 1000, onProgress);
   }
 
   async #ready(mine, look) {
     const { effects, backgrounds, formats } = this.#config;
-    this.#tally.uploads += mine.uploaded ? 1 : 0;
-    this.#count(look);
+    const before = (await shows(mine.photo)) ? mine.photo : null;
+    if (this.#session !== mine) return;
+    await this.#compare.show(look.url, null, describe(mine.style));
+    if (this.#session !== mine) return;
+    this.#compare.frame(before, look.width, look.height);
     effectChips($('effects'), effects, {
       onChoose: (effect) => this.#style({ effect }),
       onNear: (effect) => this.#prefetch(effect),
@@ -84,8 +101,8 @@ export class Shop {
     backgroundSwatches($('backgrounds'), backgrounds, (background) => this.#style({ background }));
     formatOptions($('format'), formats, true, formatName);
     for (const effect of effects) showThumb($('effects'), effect, look.url);
-    this.#compare.frame((await shows(mine.photo)) ? mine.photo : null, look.width, look.height);
-    await this.#compare.show(look.url, null, describe(mine.style));
+    mine.shown = { style: mine.style, look };
+    mine.over = true;
     facts(look);
     this.#show('ready');
     say('Ready. Choose an effect or a background, or download it.');
@@ -106,24 +123,36 @@ export class Shop {
     const mine = this.#session;
     const wanted = recipeOf({ ...mine.style, ...change });
     const current = () => this.#session === mine && mine.style === wanted;
-    mine.style = wanted;
-    formatOptions($('format'), this.#config.formats, !wanted.background, formatName);
+    this.#choose(mine, wanted);
     tell(null);
     const known = mine.looks.there(wanted);
     $('stage').classList.toggle('busy', !known);
     try {
       if (!known) await this.#standIn(mine, wanted);
       const look = known ?? (await mine.looks.get(wanted));
-      this.#count(look);
       if (!current()) return;
       await this.#compare.show(look.url, null, describe(wanted));
+      if (!current()) return;
+      mine.shown = { style: wanted, look };
       facts(look);
       say(`${describe(wanted)}, ready`);
     } catch (error) {
-      if (current()) tell(error, () => this.#style(change));
+      if (!current()) return;
+      const { style, look } = mine.shown;
+      this.#choose(mine, style);
+      $('stage').classList.remove('busy');
+      tell(error, () => this.#style(change));
+      await this.#compare.show(look.url, null, describe(style));
     } finally {
       if (current()) $('stage').classList.remove('busy');
     }
+  }
+
+  #choose(mine, style) {
+    mine.style = style;
+    markEffect($('effects'), style.effect ?? 'none');
+    markBackground($('backgrounds'), style.background ?? null);
+    formatOptions($('format'), this.#config.formats, !style.background, formatName);
   }
 
   async #standIn(mine, { effect, background }) {
@@ -132,23 +161,24 @@ export class Shop {
     await this.#compare.show(plain.url, background.color, describe({ effect, background }));
   }
 
-  /** A pointer that rests on a chip will likely choose it. */
   #prefetch(effect) {
-    clearTimeout(this.#near);
-    if (savesData()) return;
     const mine = this.#session;
-    this.#near = setTimeout(() => {
-      const wanted = recipeOf({ ...mine.style, effect });
-      if (this.#session !== mine || mine.looks.there(wanted)) return;
-      mine.looks.get(wanted).catch(() => {}); // it is asked for again, and told of, once it is chosen
-    }, NEAR_MS);
+    if (!mine || mine.leaving || savesData()) return;
+    const wanted = recipeOf({ ...mine.style, effect });
+    if (!mine.looks.there(wanted)) mine.looks.get(wanted).catch(() => {}); // told of once it is chosen
   }
 
   async #download() {
-    const { looks, style } = this.#session;
+    const mine = this.#session;
+    const { looks, style } = mine;
     const format = $('format').value;
-    await this.#during('download', async () => {
-      const look = await looks.full(format === 'mask' ? {} : style, format);
+    const onProgress = (one) => {
+      if (this.#session === mine && one.stage === 'downloading') $('download').textContent = percent(one);
+    };
+    await this.#during(mine, 'download', 'Rendering…', async () => {
+      say('Rendering it at full size');
+      const look = await looks.full(format === 'mask' ? {} : style, format, onProgress);
+      if (this.#session !== mine) return;
       const link = document.createElement('a');
       link.href = look.url;
       link.download = `cutout.${format === 'mask' ? 'png' : format}`;
@@ -158,31 +188,51 @@ export class Shop {
     });
   }
 
+  /** Of the photo that is there, and goes on if another one takes its place. */
   async #remove() {
-    await this.#during('remove', async () => {
-      await this.#session.looks.remove();
-      this.#start();
+    const mine = this.#session;
+    await this.#during(mine, 'remove', 'Deleting…', async () => {
+      say('Deleting your photo');
+      for (const job of this.#kept.take(mine.known)) mine.looks.hold(job);
+      this.#leaving(mine, true);
+      try {
+        await mine.looks.remove();
+      } catch (error) {
+        this.#leaving(mine, false);
+        if (this.#session !== mine) this.#kept.add(mine.known, mine.looks.jobs);
+        throw error;
+      }
+      if (this.#session === mine) this.#start();
       say('Your photo and everything made of it are deleted');
     });
   }
 
-  /** What a button started; the button can't be used meanwhile. */
-  async #during(id, action) {
-    $(id).setAttribute('aria-disabled', 'true');
+  /** While a photo is removed nothing more is made of it. */
+  #leaving(mine, is) {
+    mine.leaving = is;
+    if (this.#session === mine) usable(!is);
+  }
+
+  /** What a button started, and says meanwhile; it can't be used until that is over. */
+  async #during(mine, id, doing, action) {
+    const button = $(id);
+    const here = () => this.#session === mine;
+    if (here()) {
+      button.ariaDisabled = 'true';
+      button.textContent = doing;
+    }
     try {
       await action();
     } catch (error) {
-      tell(error, () => this.#during(id, action));
+      if (error.name !== 'AbortError') tell(error, () => this.#during(mine, id, doing, action));
     } finally {
-      $(id).removeAttribute('aria-disabled');
+      if (here()) idle(button);
     }
   }
 
   #cancel() {
-    const { handle } = this.#session;
     this.#start();
     say('Cancelled');
-    if (handle) this.#client.remove(handle).catch(() => {}); // what did arrive goes away with the uploads' lifetime
   }
 
   /** Back to the beginning. */
@@ -193,27 +243,38 @@ export class Shop {
   }
 
   #close() {
-    this.#progress.stop();
-    if (!this.#session) return;
-    this.#session.controller.abort();
-    this.#session.looks.close();
-    URL.revokeObjectURL(this.#session.photo);
+    const mine = this.#session;
+    if (!mine) return;
     this.#session = null;
+    this.#compare.leave();
+    mine.controller.abort();
+    mine.looks.close();
+    URL.revokeObjectURL(mine.photo);
+    for (const id of ['download', 'remove']) idle($(id));
+    usable(true);
+    if (mine.leaving) return;
+    if (mine.over) this.#kept.add(mine.known, mine.looks.jobs);
+    else mine.looks.remove().catch(() => {}); // what did arrive goes away with the uploads' lifetime
   }
 
   /** Of the upload: instead of the photo. */
-  #failed(error) {
-    const { title, text, action } = explain(error);
+  #failed(mine, error) {
+    mine.arrived = error.job ?? null;
+    mine.over ||= error.jobId !== undefined;
+    const { title, text, action, seconds } = explain(error);
     $('problem-title').textContent = title;
     $('problem-text').textContent = text;
     $('problem-code').textContent = error.code ?? error.name;
     $('retry').hidden = action !== 'retry';
     this.#show('failed');
+    if (action === 'retry') this.#counting = countDown($('retry'), seconds);
     $(action === 'retry' ? 'retry' : 'another').focus({ preventScroll: true });
   }
 
   #show(state) {
     this.#progress.stop();
+    clearInterval(this.#counting);
+    $('stage').classList.remove('busy');
     document.body.dataset.state = state;
     $('empty').hidden = state !== 'empty';
     $('working').hidden = state !== 'working';
@@ -223,11 +284,12 @@ export class Shop {
     scrollTo(0, 0);
   }
 
-  #count(look) {
-    const { looks, uploads } = this.#tally;
-    looks.add(look);
-    const cost = [...looks].reduce((sum, one) => sum + Number(one.cost), 0);
-    $('tally').textContent = `${plural(looks.size, 'look')}, ${plural(uploads, 'upload')}, ${dollars(cost)}`;
+  #count(jobs, uploads, cost) {
+    const all = this.#tally;
+    all.jobs += jobs;
+    all.uploads += uploads;
+    all.cost += cost;
+    $('tally').textContent = `${plural(all.jobs, 'job')}, ${plural(all.uploads, 'upload')}, ${dollars(all.cost)}`;
     $('tally').hidden = false;
   }
 }
@@ -240,30 +302,19 @@ function recipeOf({ effect, background }) {
 const describe = ({ effect = 'none', background }) =>
   `The cutout, ${effectName(effect).toLowerCase()}${background ? ', on a background' : ''}`;
 
-/** An error of anything but the upload: beside what is there. */
-function tell(error, again) {
-  $('notice').hidden = !error;
-  if (!error) return;
-  const { title, text, action } = explain(error);
-  $('notice').replaceChildren(`${title}. ${text} `);
-  if (action !== 'retry') return;
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.className = 'link';
-  button.textContent = 'Try again';
-  button.addEventListener('click', () => {
-    tell(null);
-    again();
-  });
-  $('notice').append(button);
-}
-
 function facts(look) {
   showFacts({ list: $('facts'), bars: $('bars'), timings: $('timings') }, look);
 }
 
-function say(text) {
-  $('spoken').textContent = text;
+/** All that makes something of the photo. */
+function usable(is) {
+  for (const tool of $('tools').querySelectorAll('fieldset, #format, #download')) tool.disabled = !is;
+}
+
+/** A button says again what it does. */
+function idle(button) {
+  button.ariaDisabled = null;
+  button.textContent = button.dataset.does;
 }
 
 const savesData = () => navigator.connection?.saveData === true;

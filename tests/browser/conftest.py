@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from local.stack import Stack
-from tests.browser.shopper import Shopper
+from tests.browser.looks import DESKTOP, DEVICES
+from tests.browser.photos import jpeg
+from tests.browser.shop_page import opened, saving_data
+from tests.browser.shopper import PATIENCE, Shopper
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ViewportSize
 
 HERE: Final = Path(__file__).parent
-DESKTOP: Final[ViewportSize] = {"width": 1280, "height": 900}
+SCREEN: Final[ViewportSize] = {"width": 1280, "height": 900}
 
 
 @pytest.fixture(scope="package")
@@ -34,6 +37,7 @@ def browser() -> Iterator[Browser]:
     """Ends with this folder's tests: Playwright's event loop is in the way of those that run one of their own."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     assert chromium is not None, "Chromium is missing: apt-get install chromium"
+    expect.set_options(timeout=1000 * PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu"])
         yield browser
@@ -58,7 +62,7 @@ def open_shopper(browser: Browser, stack: Stack) -> Iterator[Callable[..., Shopp
     """
     shoppers: list[Shopper] = []
 
-    def made(viewport: ViewportSize = DESKTOP, **context: object) -> Shopper:
+    def made(viewport: ViewportSize = SCREEN, **context: object) -> Shopper:
         shopper = Shopper(browser.new_context(viewport=viewport, **context), stack)  # type: ignore[arg-type]  # passed on
         shoppers.append(shopper)
         return shopper
@@ -73,3 +77,19 @@ def open_shopper(browser: Browser, stack: Stack) -> Iterator[Callable[..., Shopp
 @pytest.fixture
 def shopper(open_shopper: Callable[..., Shopper]) -> Shopper:
     return open_shopper()
+
+
+@pytest.fixture(params=DEVICES)
+def shop(request: pytest.FixtureRequest, open_shopper: Callable[..., Shopper]) -> Shopper:
+    """The demo shop, open on each of the devices, for a shopper who saves data: it fetches nothing ahead."""
+    return opened(saving_data(open_shopper(**DEVICES[request.param])))
+
+
+@pytest.fixture
+def desktop(open_shopper: Callable[..., Shopper]) -> Shopper:
+    return opened(saving_data(open_shopper(**DESKTOP)))
+
+
+@pytest.fixture
+def photo(request: pytest.FixtureRequest) -> bytes:
+    return jpeg(request.node.nodeid)

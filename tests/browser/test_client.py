@@ -28,11 +28,6 @@ REFUSED = "Failed to load resource"
 
 
 @pytest.fixture
-def photo(request: pytest.FixtureRequest) -> bytes:
-    return jpeg(request.node.nodeid)
-
-
-@pytest.fixture
 def large_photo(request: pytest.FixtureRequest) -> bytes:
     """More than the buffers of a connection hold: what was sent is not what was heard."""
     return jpeg(request.node.nodeid, 1024, 768)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.browser.looks import PHONE
+from tests.browser.shop_page import opened
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -137,3 +140,11 @@ def test_the_demo_shop_tells_of_its_page_and_of_the_photo(
     shopper.expected.append("415")
 
     shopper.until(intents, lambda told: {"page_view", "file_chosen"} <= set(told))
+
+
+def test_opening_the_camera_tells_of_a_photo_too(open_shopper: Callable[..., Shopper], intents: Intents) -> None:
+    phone = opened(open_shopper(**PHONE))
+    with phone.page.expect_file_chooser():
+        phone.page.tap("#camera-button")
+
+    phone.until(intents, lambda told: "file_chosen" in told)
