@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 COMPUTING: Final = {"GPU worker", "Functions, for photos", "Intents: function, requests, logs", "Results to browsers"}
 shops: Final = st.builds(
     Shop,
-    images_a_day=st.floats(0, 1e6),
+    images_a_day=st.just(0.0) | st.floats(1e-9, 1e6),
     hit_rate=st.floats(0, 1),
     open_hours=st.floats(1, 24),
     seconds_an_image=st.floats(0.1, 10),
