@@ -41,6 +41,7 @@ locals {
       settings    = ["api", "rate_limits"]
       reads       = ["jobs", "uploads", "mattes", "results", "assets"]
       creates     = ["jobs"]
+      deletes     = ["jobs", "mattes", "results"] # as request_upload
       publishes   = ["jobs", "renders", "results", "costs"]
     }
     job_status = {
@@ -182,6 +183,7 @@ locals {
       settings  = ["warehouse", "precompute"]
       reads     = ["jobs", "uploads", "mattes", "results"]
       creates   = ["jobs"]
+      deletes   = ["jobs", "mattes", "results"] # as request_upload
       publishes = ["renders"]
       roles     = ["roles/bigquery.jobUser"]
       queries   = true
