@@ -104,7 +104,7 @@ locals {
       secrets     = ["webhooks"]
       signs       = true
       reads       = ["results"]
-      publishes   = ["deliveries"]
+      publishes   = ["deliveries", "dead-letters"]
     }
     deliver = {
       text        = "One attempt to tell one receiver; waits for it up to 30 s"
@@ -123,7 +123,7 @@ locals {
       seconds   = 120
       reads     = ["jobs"]
       deletes   = ["jobs"]
-      publishes = ["deliveries"]
+      publishes = ["deliveries", "dead-letters"]
     }
     on_alert = {
       text     = "Tells people of an incident, and does what the settings say about its policy"
@@ -145,7 +145,7 @@ locals {
       reads       = ["jobs", "uploads", "mattes", "results"]
       creates     = ["jobs", "dead-letters"]
       deletes     = ["jobs", "uploads", "mattes", "results"]
-      publishes   = ["results", "costs"]
+      publishes   = ["jobs", "renders", "results", "costs"]
     }
     record_cost = {
       text        = "A row of the cost table; what arrives together is inserted together, so one instance is better than two"
