@@ -209,7 +209,7 @@ class Processor:
             except PermanentError as error:
                 outcome = failed(run, error, at=self._desk.clock(), model=content.model, spent=self._spent(work))
                 settle = self._desk.settlement.fail
-            if self._desk.records.state(run.tenant, run.job_id).state == "deleted":
+            if self._desk.records.deleted(run.tenant, run.job_id):
                 # Taken back in the middle of the work, which cost what it cost.
                 self._desk.settlement.charge(run, outcome)
                 told = None

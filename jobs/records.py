@@ -109,6 +109,10 @@ class JobRecords:
         stats = self._store.list(self._bucket, prefix)
         return state_of(stat.name.removeprefix(prefix).removesuffix(".json") for stat in stats)
 
+    def deleted(self, tenant: str, job_id: str) -> bool:
+        """Whether the job's state is `deleted`, for less than a listing costs."""
+        return self._store.stat(self._bucket, record_name(tenant, job_id, "deleted")) is not None
+
     def create(self, tenant: str, job_id: str, record: str, value: msgspec.Struct) -> bool:
         """False where that record exists already; then the one that exists counts, not `value`."""
         name = record_name(tenant, job_id, record)

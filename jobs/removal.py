@@ -46,7 +46,7 @@ class Removal:
 
     def repeated(self, tenant: str, job_id: str) -> bool:
         """Whether the job was deleted while somebody worked on it; then what was made meanwhile goes too."""
-        if self._records.state(tenant, job_id).state != "deleted":
+        if not self._records.deleted(tenant, job_id):
             return False
         self.remove(tenant, job_id)
         return True

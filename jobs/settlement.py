@@ -55,7 +55,7 @@ class Settlement:
                 outcome = self._records.read(run.tenant, run.job_id, record, Outcome)
                 if outcome is not None:
                     self._spend(run, outcome)
-                    self._tell(outcome, state)
+                    self._tell(outcome, deleted=state.state == "deleted")
                     return True
         return False
 
@@ -66,15 +66,15 @@ class Settlement:
     def _settle(self, run: JobRun, record: str, outcome: Outcome) -> Outcome | None:
         first = self._records.create_or_read(run.tenant, run.job_id, record, outcome)
         self._spend(run, first)
-        return first if self._tell(first, self._records.state(run.tenant, run.job_id)) else None
+        deleted = self._records.deleted(run.tenant, run.job_id)
+        self._tell(first, deleted=deleted)
+        return None if deleted else first
 
-    def _tell(self, outcome: Outcome, state: JobState) -> bool:
-        """Whether anybody is to know more than what it cost."""
-        if state.state == "deleted":
+    def _tell(self, outcome: Outcome, *, deleted: bool) -> None:
+        if deleted:
             self._publish_costs(outcome)
-            return False
-        self.publish(outcome.messages)
-        return True
+        else:
+            self.publish(outcome.messages)
 
     def _publish_costs(self, outcome: Outcome) -> None:
         self.publish(message for message in outcome.messages if message.topic == "costs")

@@ -61,9 +61,9 @@ class Traffic(NamedTuple):
     messages: int
 
 
-MISS: Final = Traffic(class_a=22, class_b=17, messages=5)
+MISS: Final = Traffic(class_a=20, class_b=19, messages=5)
 """A photo that the worker does, its shopper's PUT, three calls for its status and its download included."""
-HIT: Final = Traffic(class_a=9, class_b=1, messages=2)
+HIT: Final = Traffic(class_a=8, class_b=2, messages=2)
 """A photo that is answered by its hash, and its download."""
 WARM_TICK: Final = Traffic(class_a=4, class_b=1, messages=1)
 SWEEP_TICK: Final = Traffic(class_a=1, class_b=0, messages=0)
