@@ -72,7 +72,7 @@ def test_every_wrong_field_of_every_line_is_named() -> None:
         "line 2, recipes[0].format",
         "line 2, recipes[1].max_side",
         "line 2, colour",
-        "line 3, recipes[0]",
+        "line 3, recipes[0].background",
         "line 3, tenant",
         "line 4",
     ]
