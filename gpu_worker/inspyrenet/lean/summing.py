@@ -73,6 +73,6 @@ def _sums_of_runs(runs: Tensor, of_runs: Tensor) -> Tensor:
     """(B, runs, pixels, C), and weights (B, K, C, runs) -> (B, K, pixels), summed over channels and runs."""
     batch, count, pixels, channels = runs.shape
     weights = of_runs.to(runs.dtype).permute(0, 3, 1, 2).reshape(batch * count, -1, channels)
-    products = torch.bmm(weights, runs.view(-1, pixels, channels).transpose(1, 2))
+    products = torch.bmm(weights, runs.reshape(-1, pixels, channels).transpose(1, 2))
     # Summed in float32: the sum over all runs can be beyond the range of float16.
     return products.view(batch, count, -1, pixels).sum(1, dtype=torch.float32)
