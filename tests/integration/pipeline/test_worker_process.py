@@ -27,6 +27,8 @@ from tests.integration.pipeline.deliveries import PATIENCE, completed, push_of
 from tests.integration.pipeline.own_worker import a_worker
 
 if TYPE_CHECKING:
+    from subprocess import Popen
+
     from local.notifications import Notifications
     from local.stack import Stack
 
@@ -92,6 +94,13 @@ def test_jobs_for_one_photo_that_arrive_together_go_through_the_network_once(
     assert "cutout_batch_size_count 1.0" in metrics
 
 
+def _end_once_busy(process: Popen[bytes], url: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while "cutout_jobs_in_flight 1.0" not in httpx.get(f"{url}/metrics").text:
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGTERM)
+
+
 def test_a_worker_that_is_told_to_end_finishes_its_job_first(stack: Stack, notifications: Notifications) -> None:
     job_id, push = a_push(stack, 100)
     with (
@@ -99,10 +108,7 @@ def test_a_worker_that_is_told_to_end_finishes_its_job_first(stack: Stack, notif
         ThreadPoolExecutor(1) as pool,
     ):
         answer = pool.submit(httpx.post, f"{url}/jobs", json=push, timeout=PATIENCE)
-        deadline = time.monotonic() + PATIENCE
-        while "cutout_jobs_in_flight 1.0" not in httpx.get(f"{url}/metrics").text:
-            assert time.monotonic() < deadline
-        process.send_signal(signal.SIGTERM)
+        _end_once_busy(process, url)
 
         assert answer.result().status_code == 204
         assert process.wait(timeout=10) == 0
@@ -113,14 +119,11 @@ def test_a_job_that_outlives_the_grace_is_given_back_in_time(stack: Stack) -> No
     """Cloud Run kills the process 10 s after it told it to end."""
     _, push = a_push(stack, 101)
     with (
-        a_worker(stack, INSTANT_SECONDS="25") as (process, url),
+        a_worker(stack, INSTANT_SECONDS="14") as (process, url),
         ThreadPoolExecutor(1) as pool,
     ):
         answer = pool.submit(httpx.post, f"{url}/jobs", json=push, timeout=PATIENCE)
-        deadline = time.monotonic() + PATIENCE
-        while "cutout_jobs_in_flight 1.0" not in httpx.get(f"{url}/metrics").text:
-            assert time.monotonic() < deadline
-        process.send_signal(signal.SIGTERM)
+        _end_once_busy(process, url)
         told = time.monotonic()
 
         assert process.wait(timeout=PATIENCE) == 0
