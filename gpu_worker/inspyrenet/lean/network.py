@@ -9,6 +9,7 @@ import torch
 from gpu_worker.inspyrenet.lean.attention import ContextAttention
 from gpu_worker.inspyrenet.lean.context import ContextEncoder
 from gpu_worker.inspyrenet.lean.decoder import SaliencyDecoder
+from gpu_worker.inspyrenet.lean.denormals import flushed_denormals
 from gpu_worker.inspyrenet.lean.parts import Parts
 from gpu_worker.inspyrenet.lean.pyramid import expand
 from gpu_worker.inspyrenet.lean.swin import Backbone
@@ -31,6 +32,7 @@ class LeanNetwork:
     `base_size` is the side that the checkpoint was trained for, px: 1024 (base), 384 (fast). For inference only.
     """
 
+    @flushed_denormals()
     def __init__(self, tensors: Mapping[str, Tensor], base_size: int, layers: Layers) -> None:
         parts = Parts(tensors, layers)
         self._backbone = Backbone(parts.at("backbone"))
@@ -52,7 +54,7 @@ class LeanNetwork:
         height, width = images.shape[-2:]
         if height % STRIDE or width % STRIDE:
             raise ValueError(f"input of {width}x{height} px: both sides must be multiples of {STRIDE}")
-        with torch.inference_mode():
+        with torch.inference_mode(), flushed_denormals():
             features = self._backbone(images)
             mattes = normalised(torch.sigmoid(self._logits(features)))
             # What was not finite on the way is taken for zero by a ReLU of oneDNN. Nothing else shows it afterwards.
