@@ -40,6 +40,7 @@ def network_of(settings: Settings) -> Network:
         threads=settings.threads,
         backend=settings.backend,
         cache=settings.cache,
+        inference_only=True,
     )
     return Network(model_id(weights, settings.precision, settings.backend), load)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from gpu_worker.collection import without_collection
+from gpu_worker.engines.importing import without_tracing
 from gpu_worker.engines.models import InSPyReNetModel, model_id, model_of
 
 if TYPE_CHECKING:
@@ -27,13 +29,15 @@ def load_engine(
     threads: int | None = None,
     backend: Backend = "torch",
     cache: Path | None = None,
+    inference_only: bool = False,
 ) -> Engine:
     """The engine that runs these weights on `device` (`cpu`, `cuda`) in `precision`, after their digest was checked.
 
     `threads` on the CPU for one pass; None leaves the choice to the runtime. `cache` is the folder where a backend
-    that compiles keeps what it made; None for that of the weights. Raises `WeightsError` for weights that are not
-    what their manifest says, `EngineUnavailableError` for a device or a backend that is not there, or a precision
-    that is not theirs.
+    that compiles keeps what it made; None for that of the weights. `inference_only` says that this process has no
+    other use for torch, which may then lack what only compilers need (`without_tracing`). Raises `WeightsError` for
+    weights that are not what their manifest says, `EngineUnavailableError` for a device or a backend that is not
+    there, or a precision that is not theirs.
     """
     model = model_of(weights)
     model_id(weights, precision, backend)  # refuses before anything heavy is imported
@@ -54,7 +58,9 @@ def load_engine(
                 weights, model.preprocessing, graph, device=device, precision=precision, threads=threads, cache=cache
             )
         if isinstance(model, InSPyReNetModel):
-            from gpu_worker.engines.inspyrenet import InSPyReNetEngine  # noqa: PLC0415  # torch only where it runs
+            # A GPU's generators of random numbers are among what would be left out.
+            with without_tracing() if inference_only and device == "cpu" else nullcontext():
+                from gpu_worker.engines.inspyrenet import InSPyReNetEngine  # noqa: PLC0415  # torch only where it runs
 
             verified.result()
             return InSPyReNetEngine(weights, model, device=device, precision=precision, threads=threads)

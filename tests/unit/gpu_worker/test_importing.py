@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+_START = """
+from gpu_worker.engines.importing import without_tracing
+
+with without_tracing():
+    import torch
+
+assert not hasattr(torch, "_meta_registrations")
+"""
+
+
+def _run(program: str) -> str:
+    command = [sys.executable, "-c", _START + program]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_what_only_compilers_need_is_left_out_of_torch() -> None:
+    listing = _run("import sys; print(*sys.modules)")
+    assert "torch._meta_registrations" not in listing.split()
+    assert "torch._decomp.decompositions" not in listing.split()
+
+
+def test_torch_computes_without_it() -> None:
+    assert _run("print(torch.nn.functional.gelu(torch.ones(2, 2) @ torch.ones(2, 2)).sum().item() > 7)") == "True\n"
+
+
+def test_one_import_brings_it_back() -> None:
+    program = """
+import torch._meta_registrations
+
+class Twice(torch.nn.Module):
+    def forward(self, x):
+        return x + x
+
+exported = torch.export.export(Twice(), (torch.ones(3),))
+print(exported.module()(torch.ones(3)).tolist(), torch.Generator().manual_seed(7).initial_seed())
+"""
+    assert _run(program) == "[2.0, 2.0, 2.0] 7\n"
+
+
+def test_a_torch_that_is_there_stays_as_it_is() -> None:
+    program = """
+import torch._meta_registrations
+
+with without_tracing():
+    import torch
+
+print(hasattr(torch, "_meta_registrations"))
+"""
+    assert _run(program) == "True\n"
