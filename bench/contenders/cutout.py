@@ -1,55 +1,28 @@
-"""The pieces of this project in one script: decode, network, foreground, PNG. Arguments: the weights' manifest, and
-the precision.
+"""All of this project in one script, which starts as the worker does.
 
-What a job of the worker does besides (storage, records, events, the stored matte) is in none of the peers, and is
-measured with the worker's process instead.
+Arguments: the weights' manifest, and the precision.
 """
 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bench.contenders.lines import answer
-from events.recipe import Recipe
-from gpu_worker.engines import load_engine
-from gpu_worker.weights import Weights
-from imaging.decode import decode
-from imaging.photo import for_network
-from imaging.render import Renderer
+from gpu_worker.collection import without_collection
+from gpu_worker.heap import touch_heap
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from bench.contenders.lines import Stages
-    from gpu_worker.weights import Precision
+    from bench.contenders.pieces import Cutout
 
 
-class Cutout:
-    """A `Cutter`."""
+def _load() -> Cutout:
+    with without_collection():
+        from bench.contenders.pieces import Cutout  # noqa: PLC0415  # most of a start's time
 
-    def __init__(self, manifest: str, precision: Precision) -> None:
-        self._engine = load_engine(Weights.read(Path(manifest)), device="cpu", precision=precision)
-        self._matte: NDArray[np.float32] = np.zeros((1, 1), np.float32)
-
-    def cut(self, photo: bytes, stages: Stages) -> bytes:
-        with stages.stage("decode"):
-            decoded = decode(photo)
-        with stages.stage("prepare"):
-            value = self._engine.prepare(for_network(decoded))
-        with stages.stage("network"):
-            [self._matte] = self._engine.infer([value])
-        with stages.stage("upsample"):
-            alpha = self._engine.finish(self._matte, decoded.width, decoded.height)
-        with stages.stage("render"):
-            return Renderer(decoded, alpha).render(Recipe()).data
-
-    def save_matte(self, path: Path) -> None:
-        np.save(path, self._matte)
+        return Cutout(*sys.argv[1:])  # type: ignore[arg-type]  # the engine checks the precision
 
 
 if __name__ == "__main__":
-    answer(lambda: Cutout(*sys.argv[1:]))  # type: ignore[arg-type]  # the engine checks the precision
+    touch_heap()
+    answer(_load)
