@@ -1,4 +1,4 @@
-"""How the worker's process manages memory and threads: variables that glibc and OpenMP read when a process starts.
+"""How the worker's process manages memory and threads: variables that its libraries read when it starts.
 
 A container has to set the same.
 """
@@ -20,6 +20,8 @@ WORKER_PROCESS: Final[Mapping[str, str]] = MappingProxyType(
         "MALLOC_TOP_PAD_": "268435456",
         "MALLOC_ARENA_MAX": "1",
         "GOMP_SPINCOUNT": "5000",
+        "OPENBLAS_NUM_THREADS": "1",
+        "TORCH_DEVICE_BACKEND_AUTOLOAD": "0",
     }
 )
 """glibc keeps the network's large buffers instead of returning and zeroing them each time: up to half of its time.
@@ -29,4 +31,7 @@ and unmapped each time, whatever the thresholds say. Memory then stays at the mo
 
 Threads that wait for the network's others look for them 5000 times, some 0.1 ms, and then sleep. By default they spin
 on, and take the processor from another job's decode or encode, for which the whole pass then waits.
+
+NumPy and OpenCV bring an OpenBLAS each, which multiplies nothing here; its threads would spin while the start needs the
+processors. And torch would look through every installed package for devices of others' making.
 """
