@@ -6,11 +6,11 @@ import ctypes
 import mmap
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
 __all__ = ["cached_share", "evict"]
 
@@ -49,7 +49,7 @@ def _files(places: Iterable[Path]) -> Iterator[Path]:
         if place.is_file():
             yield place
         for folder, _, names in os.walk(place):
-            yield from (path for name in names if (path := place / folder / name).is_file() and not path.is_symlink())
+            yield from (path for name in names if (path := Path(folder, name)).is_file() and not path.is_symlink())
 
 
 def _residency(path: Path) -> bytes:
