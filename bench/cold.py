@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["TITLE", "measure"]
 
 TITLE: Final = "From process start to first PNG, 1 MP"
-_EVICTED_ROUNDS: Final = {"fast": 3, "isnet": 2}
+_EVICTED_ROUNDS: Final = {"fast": 5, "isnet": 2}
 _WARM_ROUNDS: Final = {"fast": 2, "isnet": 2}
 
 

@@ -15,10 +15,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-import threading
 import time
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -73,22 +71,6 @@ def _cut(cutter: Cutter, photo: str, out: str, matte: str = "") -> dict[str, flo
 
 
 def _listen(cutter: Cutter) -> int:
-    """The plainest way to put a library behind HTTP: a thread a request, and one photo at a time in the library."""
-    lock = threading.Lock()
+    from bench.contenders.listening import listen  # noqa: PLC0415  # a start to the first PNG needs no HTTP
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            photo = self.rfile.read(int(self.headers["Content-Length"]))
-            with lock:
-                cutout = cutter.cut(photo, Stages())
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(cutout)))
-            self.end_headers()
-            self.wfile.write(cutout)
-
-        def log_message(self, *_: object) -> None:
-            """Nothing: a line a request would be work of its own."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    return int(server.server_address[1])
+    return listen(lambda photo: cutter.cut(photo, Stages()))
