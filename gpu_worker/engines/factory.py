@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from gpu_worker.collection import without_collection
-from gpu_worker.engines.importing import without_tracing
+from gpu_worker.engines.importing import torch_for_inference
 from gpu_worker.engines.models import InSPyReNetModel, model_id, model_of
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def load_engine(
 
     `threads` on the CPU for one pass; None leaves the choice to the runtime. `cache` is the folder where a backend
     that compiles keeps what it made; None for that of the weights. `inference_only` says that this process has no
-    other use for torch, which may then lack what only compilers need (`without_tracing`). Raises `WeightsError` for
-    weights that are not what their manifest says, `EngineUnavailableError` for a device or a backend that is not
-    there, or a precision that is not theirs.
+    other use for torch, parts of which may then be missing (`torch_for_inference`). Raises `WeightsError` for weights
+    that are not what their manifest says, `EngineUnavailableError` for a device or a backend that is not there, or a
+    precision that is not theirs.
     """
     model = model_of(weights)
     model_id(weights, precision, backend)  # refuses before anything heavy is imported
@@ -59,7 +59,7 @@ def load_engine(
             )
         if isinstance(model, InSPyReNetModel):
             # A GPU's generators of random numbers are among what would be left out.
-            with without_tracing() if inference_only and device == "cpu" else nullcontext():
+            with torch_for_inference() if inference_only and device == "cpu" else nullcontext():
                 from gpu_worker.engines.inspyrenet import InSPyReNetEngine  # noqa: PLC0415  # torch only where it runs
 
             verified.result()

@@ -1,4 +1,4 @@
-"""torch without the third of its import that only programs which record operators need."""
+"""torch without a third of its import, which only other programs need."""
 
 from __future__ import annotations
 
@@ -10,29 +10,34 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["without_tracing"]
+__all__ = ["torch_for_inference"]
 
-_TRACING: Final = "torch._meta_registrations"
-"""What every operator would give for shapes alone, written in Python, as compilers ask for it."""
+_LEFT_OUT: Final = (
+    "torch._meta_registrations",  # what every operator would give for shapes alone, as compilers ask for it
+    "torch.distributed._meta_registrations",
+    "torch.distributions",
+    "torch.export",
+    "torch.nested",
+)
 
 
 @contextmanager
-def without_tracing() -> Iterator[None]:
+def torch_for_inference() -> Iterator[None]:
     """Import torch within it, if all that this process does with it is to compute.
 
-    Afterwards there are no tensors on the device `meta`, `torch.Generator` raises RuntimeError, and `torch.compile`
-    and `torch.export` fail; until `import torch._meta_registrations`, which brings all of them back. Without effect
-    where torch was imported before.
+    Afterwards there are no tensors on the device `meta`, `torch.Generator` raises RuntimeError, and `torch.compile`,
+    `torch.export`, `torch.nested` and `torch.distributions` are missing; until `import torch._meta_registrations`,
+    after which each can be imported. Without effect where torch was imported before.
     """
     if "torch" in sys.modules:
         yield
         return
-    placeholder = ModuleType(_TRACING)
-    sys.modules[_TRACING] = placeholder
+    sys.modules.update({name: ModuleType(name) for name in _LEFT_OUT})
     try:
         yield
     finally:
-        sys.modules.pop(_TRACING)
-        torch = sys.modules.get("torch")
-        if torch is not None:
-            vars(torch).pop(_TRACING.rpartition(".")[2], None)
+        for name in _LEFT_OUT:
+            del sys.modules[name]
+            package, _, attribute = name.rpartition(".")
+            if package in sys.modules:
+                vars(sys.modules[package]).pop(attribute, None)
