@@ -9,6 +9,7 @@ section as soon as it is done, then `worker.json` and `worker.md`. Exit code 1 w
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -62,6 +63,7 @@ def main() -> int:
     options = parser.parse_args()
     folder: Path = options.out / "worker"
     folder.mkdir(parents=True, exist_ok=True)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a start compiles nothing that an earlier one has, as at a user's
     ensure_peers()
     field = Field(WORK)
     field.prepare()
