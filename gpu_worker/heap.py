@@ -11,7 +11,7 @@ __all__ = ["touch_heap"]
 
 _BYTES: Final = 256 << 20
 """About what the import of torch, the layers and a pass at 384 x 384 px allocate."""
-_THRESHOLD: Final = "MALLOC_MMAP_THRESHOLD_"
+_KEEPING: Final = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 
 
 def touch_heap() -> threading.Thread | None:
@@ -21,11 +21,18 @@ def touch_heap() -> threading.Thread | None:
     start that allocates as it goes waits for a hundred thousand of them. Does nothing and returns None unless malloc
     keeps blocks of that size (`local/worker_process.py`).
     """
-    if int(os.environ.get(_THRESHOLD, "0")) < _BYTES:
+    if not _kept():
         return None
     thread = threading.Thread(target=_touch, name="heap", daemon=True)
     thread.start()
     return thread
+
+
+def _kept() -> bool:
+    """Whether malloc has one arena, and neither maps such a block by itself nor gives it back."""
+    sizes = [os.environ.get(name, "") for name in _KEEPING]
+    large = all(size.isdecimal() and int(size) >= _BYTES for size in sizes)
+    return large and os.environ.get("MALLOC_ARENA_MAX") == "1"
 
 
 def _touch() -> None:

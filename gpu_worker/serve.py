@@ -13,7 +13,6 @@ import uvicorn
 from cloud.telemetry.start import Telemetry
 from gpu_worker.app import WorkerApp
 from gpu_worker.collection import without_collection
-from gpu_worker.heap import touch_heap
 from gpu_worker.metrics import WorkerMetrics
 from jobs.telemetry import UNTRACED
 
@@ -51,8 +50,6 @@ def serve(
     failures: list[str] = []
 
     def start() -> Worker:
-        if settings.device == "cpu":
-            touch_heap()
         with without_collection():
             from gpu_worker.start import google_ports, start_worker  # noqa: PLC0415  # seconds of imports
 

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+
+import pytest
 
 from gpu_worker.heap import touch_heap
 from local.worker_process import WORKER_PROCESS
-
-if TYPE_CHECKING:
-    import pytest
 
 _KIB_TOUCHED = 256 << 10
 
@@ -32,8 +31,20 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
     assert int(result.stdout) < 100  # of 51,200 pages
 
 
-def test_nothing_is_touched_where_malloc_would_give_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("MALLOC_MMAP_THRESHOLD_", None),
+        ("MALLOC_MMAP_THRESHOLD_", "131072"),
+        ("MALLOC_TRIM_THRESHOLD_", "0x10000000"),
+        ("MALLOC_ARENA_MAX", None),
+    ],
+)
+def test_nothing_is_touched_where_malloc_would_give_it_back(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str | None
+) -> None:
+    changed = {**WORKER_PROCESS, variable: value}
+    monkeypatch.setattr(os, "environ", {name: setting for name, setting in changed.items() if setting is not None})
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert touch_heap() is None
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + _KIB_TOUCHED
