@@ -12,7 +12,7 @@ from torch.nn import functional
 from gpu_worker.engines.base import BatchTooLargeError, EngineUnavailableError, NetworkFailedError
 from gpu_worker.engines.memory import measured_batch
 from gpu_worker.engines.models import model_id
-from gpu_worker.inspyrenet.lean import DTYPES, LeanNetwork, cast, layers_for, read_packed
+from gpu_worker.inspyrenet.lean import DTYPES, LeanNetwork, cast, flushed_denormals, layers_for, read_packed
 from gpu_worker.weights import WeightsError
 
 if TYPE_CHECKING:
@@ -119,8 +119,9 @@ def tensors_of(weights: Weights) -> dict[str, torch.Tensor]:
 
 def _network(weights: Weights, precision: Precision, device: str, side: int) -> LeanNetwork:
     dtype = DTYPES[precision]
-    on_device = {name: tensor.to(device) for name, tensor in cast(tensors_of(weights), dtype).items()}
-    return LeanNetwork(on_device, side, layers_for(device, dtype))
+    with flushed_denormals():  # where the passes run in this thread too, its helpers are made here
+        on_device = {name: tensor.to(device) for name, tensor in cast(tensors_of(weights), dtype).items()}
+        return LeanNetwork(on_device, side, layers_for(device, dtype))
 
 
 def demand_device(device: str) -> None:

@@ -6,6 +6,7 @@ with it), `windows` and `swin` (bands that stay in the caches), `context` (merge
 convolved by their weights), `pyramid` (no products with zero).
 """
 
+from gpu_worker.inspyrenet.lean.denormals import flushed_denormals
 from gpu_worker.inspyrenet.lean.devices import layers_for
 from gpu_worker.inspyrenet.lean.folding import cast, fold
 from gpu_worker.inspyrenet.lean.layers import PlainLayers
@@ -19,6 +20,7 @@ __all__ = [
     "OneDnnLayers",
     "PlainLayers",
     "cast",
+    "flushed_denormals",
     "fold",
     "layers_for",
     "read_packed",

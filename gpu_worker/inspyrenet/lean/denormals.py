@@ -19,7 +19,8 @@ def flushed_denormals() -> Iterator[None]:
     """Within it, this thread takes numbers under 1.2e-38 for zero (2.2e-308 in float64).
 
     A softmax makes many of them of far-apart logits, and a product with one takes the processor some hundred cycles.
-    The threads that share an operator's work inherit this from the one that has work for them for the first time.
+    The threads that share this one's work take it from this one when they are made, and keep it: with their first work
+    outside, they would be without.
     """
     if _flushes() or not torch.set_flush_denormal(True):
         yield

@@ -32,7 +32,6 @@ class LeanNetwork:
     `base_size` is the side that the checkpoint was trained for, px: 1024 (base), 384 (fast). For inference only.
     """
 
-    @flushed_denormals()
     def __init__(self, tensors: Mapping[str, Tensor], base_size: int, layers: Layers) -> None:
         parts = Parts(tensors, layers)
         self._backbone = Backbone(parts.at("backbone"))

@@ -1,4 +1,4 @@
-"""`Layers` for CPUs: oneDNN's kernels with what follows them done in the same pass.
+"""`Layers` for CPUs: oneDNN's kernels with what follows them done in the same pass; float32's products are torch's.
 
 These are the operators that `torch.compile` puts into its code for CPUs, here without its minutes of compilation.
 They are private to torch, whose version is pinned; the tests compare them with `PlainLayers`.
@@ -31,7 +31,7 @@ _ROWS: Final = 2048
 class OneDnnLayers:
     """`largest_band`: what a band's pixels become within a block then fits into the caches of a few cores.
 
-    `largest_strip`: 32 MB of float32, of which a few are needed at once; at 1024 x 1024 an eighth of the pixels.
+    `largest_strip`: 16 MB of float32, of which a few are needed at once; at 1024 x 1024 a sixteenth of the pixels.
     """
 
     largest_band = 3072
@@ -87,8 +87,8 @@ class _ProductAttention:
 class _InPlaceLinear:
     """torch's product of matrices, and what follows it in the same memory: for float32.
 
-    oneDNN's isn't faster there and adds up all inputs one after the other, whose rounding put the alpha of one photo
-    at 1024 x 1024 off by 1e-3 instead of 1e-4. And this one takes the weights as they are mapped from their file.
+    oneDNN's wasn't faster (on an Intel Xeon) and adds up all inputs one after the other, whose rounding put the alpha
+    of one photo at 1024 x 1024 off by 1e-3 instead of 1e-4. And this one takes the weights as they are mapped.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -103,7 +103,7 @@ class _InPlaceLinear:
 
 
 class _PackedLinear:
-    """Keeps the weights in the order in which the processor's matrix units take them."""
+    """Keeps the weights in the order in which the processor's instructions take them."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         self._weight = _OPERATORS._reorder_linear_weight(weight, _ROWS)  # noqa: SLF001  # see above
