@@ -27,7 +27,10 @@ class Network(NamedTuple):
 
 
 def network_of(settings: Settings) -> Network:
-    """Raises `WeightsError` where there are no such weights, `EngineUnavailableError` where they can't do that."""
+    """For a process that has no other use for torch (`torch_for_inference`).
+
+    Raises `WeightsError` where there are no such weights, `EngineUnavailableError` where they can't do that.
+    """
     from gpu_worker.engines import load_engine, model_id  # noqa: PLC0415  # in a worker, after the port is bound
     from gpu_worker.weights import find_weights  # noqa: PLC0415
 

@@ -25,9 +25,10 @@ _LEFT_OUT: Final = (
 def torch_for_inference() -> Iterator[None]:
     """Import torch within it, if all that this process does with it is to compute.
 
-    Afterwards there are no tensors on the device `meta`, `torch.Generator` raises RuntimeError, and `torch.compile`,
-    `torch.export`, `torch.nested` and `torch.distributions` are missing; until `import torch._meta_registrations`,
-    after which each can be imported. Without effect where torch was imported before.
+    Afterwards there are no tensors on the device `meta`, no gradients and no tensors from other processes,
+    `torch.Generator` raises RuntimeError, and `torch.compile`, `torch.export`, `torch.nested` and `torch.distributions`
+    are missing; until `import torch._meta_registrations`, after which each can be imported. Without effect where torch
+    was imported before.
     """
     if "torch" in sys.modules:
         yield
@@ -37,7 +38,7 @@ def torch_for_inference() -> Iterator[None]:
         yield
     finally:
         for name in _LEFT_OUT:
-            del sys.modules[name]
+            sys.modules.pop(name, None)
             package, _, attribute = name.rpartition(".")
             if package in sys.modules:
                 vars(sys.modules[package]).pop(attribute, None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
+import os
 from typing import TYPE_CHECKING
 
 from gpu_worker.weights.errors import WeightsError
@@ -18,14 +19,16 @@ def digest_of(path: Path, algorithm: str) -> str:
     """The digest of a file's content, in lower-case hex; `algorithm` as hashlib names it.
 
     In one call over the mapped file, which lets other threads run throughout. Read piece by piece, each piece would
-    wait for a thread that imports to give up the interpreter.
+    wait for a thread that imports to give up the interpreter. A file that is cut off meanwhile ends the process by
+    SIGBUS, as it would while the network runs on it.
     """
     digest = hashlib.new(algorithm, usedforsecurity=False)
     with path.open("rb") as file:
-        if path.stat().st_size > 0:  # nothing can't be mapped
-            with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                content.madvise(mmap.MADV_SEQUENTIAL)
-                digest.update(content)
+        if os.fstat(file.fileno()).st_size == 0:  # nothing can't be mapped, and a pipe neither
+            return hashlib.file_digest(file, lambda: digest).hexdigest()
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            content.madvise(mmap.MADV_SEQUENTIAL)
+            digest.update(content)
     return digest.hexdigest()
 
 
