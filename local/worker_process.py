@@ -1,4 +1,4 @@
-"""How the worker's process manages memory and threads: variables that its libraries read when it starts.
+"""How the worker's process manages memory, threads and its start: variables that its libraries read when it starts.
 
 A container has to set the same.
 """
@@ -32,6 +32,6 @@ and unmapped each time, whatever the thresholds say. Memory then stays at the mo
 Threads that wait for the network's others look for them 5000 times, some 0.1 ms, and then sleep. By default they spin
 on, and take the processor from another job's decode or encode, for which the whole pass then waits.
 
-NumPy and OpenCV bring an OpenBLAS each, which multiplies nothing here; its threads would spin while the start needs the
-processors. And torch would look through every installed package for devices of others' making.
+NumPy and OpenCV bring an OpenBLAS each, with nothing to multiply that is worth sharing; its threads would spin while
+the start needs the processors. And torch would look through every installed package for devices of others' making.
 """

@@ -1,4 +1,7 @@
-"""The plainest way to put a library behind HTTP: a thread a request, and one photo at a time in the library."""
+"""The plainest way to put a library behind HTTP: a thread a request, and one photo at a time in the library.
+
+Only the standard library, as in `bench.contenders.lines`.
+"""
 
 from __future__ import annotations
 
