@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import threading
 
+import pytest
 import torch
 
 from gpu_worker.inspyrenet.lean.denormals import flushed_denormals
+from gpu_worker.inspyrenet.lean.network import LeanNetwork
 
 _TINY = torch.full((4,), 1e-39)
 _MANY = torch.full((1 << 20,), 1e-39)
@@ -35,3 +37,17 @@ def test_a_thread_that_did_so_before_goes_on() -> None:
         with flushed_denormals():
             pass
         assert not (_TINY * 1).any()
+
+
+def test_the_network_takes_them_for_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = object.__new__(LeanNetwork)
+    nonzero = []
+
+    def backbone(_images: torch.Tensor) -> list[torch.Tensor]:
+        nonzero.append(int((_TINY * 1).count_nonzero()))
+        raise RuntimeError("seen")
+
+    monkeypatch.setattr(network, "_backbone", backbone, raising=False)
+    with pytest.raises(RuntimeError, match="seen"):
+        network(torch.zeros(1, 3, 32, 32))
+    assert nonzero == [0]
