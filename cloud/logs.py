@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 
 import msgspec
 
-from events.trace import is_traceparent, trace_id
+from events.trace import known_traceparent, trace_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,11 +66,12 @@ class JsonFormatter(logging.Formatter):
 
     def _trace(self, record: logging.LogRecord) -> dict[str, object]:
         traceparent = getattr(record, "traceparent", None)
-        if self._project is None or not isinstance(traceparent, str) or not is_traceparent(traceparent):
+        known = known_traceparent(traceparent) if isinstance(traceparent, str) else None
+        if self._project is None or known is None:
             return {}
-        _, _, span, flags = traceparent.split("-")
+        _, _, span, flags = known.split("-")
         return {
-            "logging.googleapis.com/trace": f"projects/{self._project}/traces/{trace_id(traceparent)}",
+            "logging.googleapis.com/trace": f"projects/{self._project}/traces/{trace_id(known)}",
             "logging.googleapis.com/spanId": span,
             "logging.googleapis.com/trace_sampled": bool(int(flags, 16) & 1),
         }

@@ -23,7 +23,7 @@ from opentelemetry.trace import (
 )
 
 from events.errors import CutoutError, PermanentError
-from events.trace import is_traceparent
+from events.trace import known_traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,7 +139,8 @@ def _named(attributes: dict[str, str | float | bool | None]) -> dict[str, str | 
 
 
 def _context(traceparent: str | None) -> SpanContext | None:
-    if traceparent is None or not is_traceparent(traceparent):
+    known = known_traceparent(traceparent or "")
+    if known is None:
         return None
-    _, trace, span, flags = traceparent.split("-")
+    _, trace, span, flags = known.split("-")
     return SpanContext(int(trace, 16), int(span, 16), is_remote=True, trace_flags=TraceFlags(int(flags, 16)))

@@ -60,8 +60,9 @@ def test_the_event_is_the_message_and_its_fields_stand_beside_it() -> None:
     assert line["time"].endswith("+00:00")
 
 
-def test_a_traceparent_becomes_the_trace_that_cloud_logging_groups_by() -> None:
-    line = json_line(project="shop", traceparent=TRACEPARENT)
+@pytest.mark.parametrize("traceparent", [TRACEPARENT, f"01{TRACEPARENT[2:]}-and-more"])
+def test_a_traceparent_becomes_the_trace_that_cloud_logging_groups_by(traceparent: str) -> None:
+    line = json_line(project="shop", traceparent=traceparent)
     assert line["logging.googleapis.com/trace"] == "projects/shop/traces/0af7651916cd43dd8448eb211c80319c"
     assert line["logging.googleapis.com/spanId"] == "b7ad6b7169203331"
     assert line["logging.googleapis.com/trace_sampled"] is True

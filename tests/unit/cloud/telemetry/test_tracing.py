@@ -11,9 +11,10 @@ from tests.unit.tracing import Recorder, context_of
 UNSAMPLED = f"{TRACEPARENT[:-2]}00"
 
 
-def test_a_span_continues_the_trace_that_its_parent_names() -> None:
+@pytest.mark.parametrize("parent", [TRACEPARENT, f"01{TRACEPARENT[2:]}-and-more"])
+def test_a_span_continues_the_trace_that_its_parent_names(parent: str) -> None:
     recorder = Recorder()
-    with recorder.tracer.span("on_upload", parent=TRACEPARENT, kind="consumer") as span:
+    with recorder.tracer.span("on_upload", parent=parent, kind="consumer") as span:
         told = span.traceparent
     [ended] = recorder.spans
     assert is_traceparent(told)
