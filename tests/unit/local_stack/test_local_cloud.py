@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import stat
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import pytest
 from cloud.signing import V4UrlSigner
 from local import bridge, reaper, topology
 from local.fake_gcs import FakeGcs
-from local.ports import LOOPBACK, free_ports
+from local.ports import LOOPBACK, PORTS, free_ports
 from local.signing_key import ensure_signing_key
 
 if TYPE_CHECKING:
@@ -27,6 +28,21 @@ def test_free_ports_are_different_and_nobody_listens_there() -> None:
     for port in ports:
         with socket.socket() as probe:
             assert probe.connect_ex((LOOPBACK, port)) != 0
+
+
+def test_free_ports_are_none_that_the_machine_gives_away_itself() -> None:
+    with socket.socket() as given:
+        given.bind((LOOPBACK, 0))
+        assert given.getsockname()[1] not in PORTS
+    assert set(free_ports(100)) <= set(PORTS)
+
+
+def test_ports_in_use_are_not_free() -> None:
+    with ExitStack() as held:
+        taken = free_ports(100)
+        for port in taken:
+            held.enter_context(socket.socket()).bind((LOOPBACK, port))
+        assert not set(free_ports(100)) & set(taken)
 
 
 def test_a_signing_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:
