@@ -149,7 +149,7 @@ class Subscriptions:
         raise AssertionError(f"no message on {subscription} within {seconds:g} s")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def subscriptions(project: str, pubsub: str) -> Iterator[Subscriptions]:
     with grpc.insecure_channel(pubsub) as channel:
         yield Subscriptions(project, pubsub, SubscriberClient(transport=SubscriberGrpcTransport(channel=channel)))

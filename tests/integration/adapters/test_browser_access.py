@@ -31,7 +31,7 @@ HEADERS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def signer(storage: FakeGcs, project: str, state: Path) -> UrlSigner:
     key = ensure_signing_key(state / "signing-key.json", project)
     return V4UrlSigner.from_key_file(str(key), endpoint=storage.url)

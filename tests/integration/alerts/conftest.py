@@ -14,7 +14,7 @@ from jobs.flags import Flags
 from local import topology
 from local.bridge import bridge
 from local.ports import LOOPBACK, free_ports
-from local.processes import Program
+from local.processes import Program, Supervisor
 from local.stack import ROOT
 from local.topology import Trigger
 from tests.integration.alerts.chat import Chat
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from cloud.storage import GoogleObjectStore
     from local.fake_gcs import FakeGcs
-    from local.processes import Supervisor
 
 QUICK = (timedelta(milliseconds=100), timedelta(seconds=1))
 RULES = [
@@ -36,21 +35,28 @@ RULES = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def run_admin() -> Iterator[RunAdminServer]:
     with RunAdminServer() as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chat() -> Iterator[Chat]:
     with Chat() as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
+    """Those of these tests alone, which end with them."""
+    with Supervisor(tmp_path_factory.mktemp("alerts-logs")) as programs:
+        yield programs
+
+
+@pytest.fixture(scope="package")
 def start_function(
-    supervisor: Supervisor, storage: FakeGcs, pubsub: str, run_admin: RunAdminServer, chat: Chat
+    programs: Supervisor, storage: FakeGcs, pubsub: str, run_admin: RunAdminServer, chat: Chat
 ) -> Callable[..., str]:
     """Starts an instance of `on_alert` under functions-framework, as the cloud does. Returns its URL."""
 
@@ -61,7 +67,7 @@ def start_function(
             with socket.socket() as probe:
                 return probe.connect_ex((LOOPBACK, port)) == 0
 
-        supervisor.start(
+        programs.start(
             Program(
                 name=name,
                 command=(
@@ -97,10 +103,10 @@ def start_function(
     return start
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def instances(
     start_function: Callable[..., str],
-    supervisor: Supervisor,
+    programs: Supervisor,
     project: str,
     pubsub: str,
     tmp_path_factory: pytest.TempPathFactory,
@@ -110,7 +116,7 @@ def instances(
     subscription = topology.Subscription(name="on-alert", topic="alerts", backoff=QUICK, attempts=20)
     topology.declare(project, pubsub, (), (subscription,))
     trigger = Trigger(kind="published", subscription="on-alert", topic="alerts", url=first)
-    supervisor.start(bridge(project, pubsub, [trigger], state=tmp_path_factory.mktemp("alerts")))
+    programs.start(bridge(project, pubsub, [trigger], state=tmp_path_factory.mktemp("alerts")))
     return first, second
 
 

@@ -38,26 +38,26 @@ def photos(request: pytest.FixtureRequest) -> Iterator[bytes]:
     return make()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def collector() -> Iterator[Collector]:
     with Collector() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def receiver() -> Iterator[Receiver]:
     with Receiver(known_secret=SECRET) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory, collector: Collector, receiver: Receiver) -> Iterator[Stack]:
     settings = telling(collector.url, receiver)
     with Stack.instant(tmp_path_factory.mktemp("stack"), settings) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def storefront(stack: Stack) -> Iterator[Storefront]:
     with Storefront(stack.api_url, stack.api_key) as client:
         yield client

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole local system, with a network that takes no time."""
     with Stack.instant(tmp_path_factory.mktemp("stack")) as running:
@@ -33,13 +33,13 @@ def photo(request: pytest.FixtureRequest) -> bytes:
     return encoded.getvalue()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def storefront(stack: Stack) -> Iterator[Storefront]:
     with Storefront(stack.api_url, stack.api_key) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def notifications(stack: Stack) -> Iterator[Notifications]:
     with Notifications(stack.project, stack.pubsub) as subscriber:
         yield subscriber

@@ -83,7 +83,7 @@ class Shop:
         return {path.stem: path.stat().st_size for path in logs.glob("*.log")}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A wake costs 0.24471 USD, as in the cloud: the budget has room for four of them, and for one that intents cause.
 
@@ -102,14 +102,14 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def publisher(stack: Stack) -> Iterator[GooglePublisher]:
     publisher = GooglePublisher.connect(project=stack.project, emulator=stack.pubsub)
     yield publisher
     publisher.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def storefront(stack: Stack) -> Iterator[Storefront]:
     with Storefront(stack.api_url, stack.api_key) as client:
         yield client

@@ -52,7 +52,7 @@ class Receivers(NamedTuple):
     repaired: threading.Event
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def receivers() -> Iterator[Receivers]:
     released, repaired = threading.Event(), threading.Event()
 
@@ -84,7 +84,7 @@ def receivers() -> Iterator[Receivers]:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory, receivers: Receivers) -> Iterator[Stack]:
     """Retries come within a second or two."""
     webhooks: dict[str, list[dict[str, Any]]] = {
@@ -106,13 +106,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory, receivers: Receivers) -> Ite
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def storefront(stack: Stack) -> Iterator[Storefront]:
     with Storefront(stack.api_url, stack.api_key) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def other_storefront(stack: Stack) -> Iterator[Storefront]:
     with Storefront(stack.api_url, stack.other_api_key) as client:
         yield client
