@@ -18,7 +18,8 @@ from local.bridge import bridge
 from local.processes import Supervisor
 from local.topology import UPLOADS_BUCKET, UPLOADS_TOPIC, Trigger
 from tests.events import load_event
-from tests.integration.adapters.conftest import Answer, StubServer
+from tests.http_server import Answer
+from tests.integration.stub_server import StubServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from cloud.storage import GoogleObjectStore
     from local.fake_gcs import FakeGcs
     from local.processes import Process
-    from tests.integration.adapters.conftest import Asked, Subscriptions
+    from tests.http_server import Asked
+    from tests.integration.adapters.conftest import Subscriptions
 
 QUICK = (timedelta(milliseconds=100), timedelta(milliseconds=500))
 TRACEPARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

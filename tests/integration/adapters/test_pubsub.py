@@ -15,11 +15,12 @@ from events.messages import PubsubPush
 from events.validation import decode_json
 from local import topology
 from local.ports import LOOPBACK, free_ports
-from tests.integration.adapters.conftest import Answer
+from tests.http_server import Answer
 
 if TYPE_CHECKING:
     from jobs.ports import Publisher
-    from tests.integration.adapters.conftest import StubServer, Subscriptions
+    from tests.integration.adapters.conftest import Subscriptions
+    from tests.integration.stub_server import StubServer
 
 QUICK = (timedelta(milliseconds=100), timedelta(milliseconds=200))
 

@@ -14,12 +14,12 @@ import pytest
 from cloud.storage import CHUNK_BYTES, GoogleObjectStore
 from events.errors import TransientError
 from local.ports import LOOPBACK, free_ports
-from tests.integration.adapters.conftest import Answer, Asked
+from tests.http_server import Answer, Asked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.integration.adapters.conftest import StubServer
+    from tests.integration.stub_server import StubServer
 
 BROKEN = Answer(503, b"try later")
 CREATED = Answer(200, b'{"generation": "1"}')

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from local.ports import LOOPBACK
+from tests.http_server import Answer, HttpServer
 
 if TYPE_CHECKING:
-    from types import TracebackType
+    from tests.http_server import Asked
 
 __all__ = ["PATIENCE", "Chat", "Shown"]
 
@@ -30,31 +29,18 @@ class Shown(NamedTuple):
         return len(self.app), len(self.incoming), len(self.hooked)
 
 
-class Chat:
-    """Use as a context manager. `messages` is what the Slack channel shows, by timestamp, as it is now."""
+class Chat(HttpServer):
+    """`messages` is what the Slack channel shows, by timestamp, as it is now."""
 
     def __init__(self) -> None:
+        super().__init__(self._answer)
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), self._handler())
-        self.url = f"http://{LOOPBACK}:{self._server.server_port}"
         self.messages: dict[str, dict[str, Any]] = {}
         self.updates = 0
         self.incoming: list[dict[str, Any]] = []
         self.hooked: list[dict[str, Any]] = []
         self.refusals: dict[str, int] = {}
         self.asked: list[tuple[str, str | None]] = []
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     def settings(self) -> str:
         """`ALERT_RECEIVERS` of a function that tells all three."""
@@ -85,38 +71,26 @@ class Chat:
             time.sleep(0.02)
         return shown
 
-    def _take(self, path: str, message: dict[str, Any], authorization: str | None) -> tuple[int, bytes]:
+    def _answer(self, asked: Asked) -> Answer:
+        path, message = asked.path, json.loads(asked.body)
         with self._lock:
-            self.asked.append((path, authorization))
+            self.asked.append((path, asked.headers["Authorization"]))
             if self.refusals.get(path, 0) > 0:
                 self.refusals[path] -= 1
-                return 503, b"try later"
+                return Answer(503, b"try later")
             if path == "/api/chat.postMessage":
                 ts = f"{len(self.messages) + 1}.0"
                 self.messages[ts] = message
-                return 200, json.dumps({"ok": True, "channel": message["channel"], "ts": ts}).encode()
+                return _said({"ok": True, "channel": message["channel"], "ts": ts})
             if path == "/api/chat.update":
                 if message["ts"] not in self.messages:
-                    return 200, b'{"ok": false, "error": "message_not_found"}'
+                    return _said({"ok": False, "error": "message_not_found"})
                 self.updates += 1
                 self.messages[message["ts"]] = message
-                return 200, json.dumps({"ok": True, "channel": "C1", "ts": message["ts"]}).encode()
+                return _said({"ok": True, "channel": "C1", "ts": message["ts"]})
             (self.hooked if path == "/hook" else self.incoming).append(message)
-            return 200, b"ok"
+            return Answer(200, b"ok")
 
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        chat = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                message = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                status, body = chat._take(self.path, message, self.headers.get("Authorization"))
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name in the base class
-                pass
-
-        return Handler
+def _said(body: dict[str, Any]) -> Answer:
+    return Answer(200, json.dumps(body).encode())

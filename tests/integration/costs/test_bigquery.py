@@ -13,8 +13,9 @@ from cloud.bigquery import BigQueryQueries, BigQueryTable, bigquery_client
 from events.errors import PermanentError, TransientError
 from local.bigquery import BigQueryEmulator, create_cost_table
 from local.ports import LOOPBACK, free_ports
-from tests.integration.adapters.conftest import Answer, StubServer
+from tests.http_server import Answer
 from tests.integration.costs.table import NOON, CostTable, cost, event
+from tests.integration.stub_server import StubServer
 from warehouse.ports import Row
 from warehouse.recorder import Recorder, RowRefusedError
 

@@ -1,20 +1,20 @@
 from __future__ import annotations
 
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
 from local.notifications import Notifications
-from local.ports import LOOPBACK
 from local.stack import Stack
 from local.storefront import Storefront
+from tests.http_server import Answer, HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.http_server import Asked
 
 
 @pytest.fixture(scope="package")
@@ -53,25 +53,14 @@ def refusing_worker(stack: Stack) -> Iterator[Refusals]:
     """In place of the worker, a server that answers 503 to everything."""
     refusals = Refusals()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            push = msgspec.json.decode(self.rfile.read(int(self.headers["Content-Length"])))
-            refusals.count(push["message"]["attributes"]["ce-id"])
-            self.send_response(503)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name in the base class
-            pass
+    def refuse(asked: Asked) -> Answer:
+        push = msgspec.json.decode(asked.body)
+        refusals.count(push["message"]["attributes"]["ce-id"])
+        return Answer(503)
 
     stack.stop_worker()
-    server = ThreadingHTTPServer((LOOPBACK, int(stack.worker_url.rpartition(":")[2])), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     try:
-        yield refusals
+        with HttpServer(refuse, port=int(stack.worker_url.rpartition(":")[2])):
+            yield refusals
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
         stack.start_worker()

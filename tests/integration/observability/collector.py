@@ -5,15 +5,17 @@ from __future__ import annotations
 import gzip
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.http_server import Answer, HttpServer
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
+
+    from tests.http_server import Asked
 
 __all__ = ["Collector", "Point", "Span"]
 
@@ -43,32 +45,13 @@ class Point(NamedTuple):
     value: float
 
 
-class Collector:
-    """Use as a context manager."""
-
+class Collector(HttpServer):
     def __init__(self) -> None:
+        super().__init__(self._answer)
         self._arrived = threading.Condition()
         self._spans: list[Span] = []
         self._points: list[Point] = []
         self.resources: list[dict[str, Any]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
 
     def spans_of(self, job_id: str, *, until: Callable[[list[Span]], bool], seconds: float = 30.0) -> list[Span]:
         """Every span of the traces in which that job was worked on, once `until` holds of them."""
@@ -91,15 +74,17 @@ class Collector:
                     raise TimeoutError(f"after {seconds:.0f} s there are {len(found)}, at last {found[-30:]}")
             return found
 
-    def take(self, path: str, body: bytes) -> None:
+    def _answer(self, asked: Asked) -> Answer:
+        body = gzip.decompress(asked.body) if asked.headers["Content-Encoding"] == "gzip" else asked.body
         with self._arrived:
-            if path == "/v1/traces":
+            if asked.path == "/v1/traces":
                 self._take_spans(ExportTraceServiceRequest.FromString(body))
-            elif path == "/v1/metrics":
+            elif asked.path == "/v1/metrics":
                 self._take_points(ExportMetricsServiceRequest.FromString(body))
             else:
-                raise ValueError(f"nothing is sent to {path}")
+                raise ValueError(f"nothing is sent to {asked.path}")
             self._arrived.notify_all()
+        return Answer()
 
     def _take_spans(self, request: ExportTraceServiceRequest) -> None:
         for resource in request.resource_spans:
@@ -130,24 +115,6 @@ class Collector:
                 pairs = [(point.attributes, point.as_double) for point in numbers]
                 pairs += [(point.attributes, float(point.count)) for point in metric.histogram.data_points]
                 self._points += [Point(about["service.name"], metric.name, _values(of), value) for of, value in pairs]
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                if self.headers.get("content-encoding") == "gzip":
-                    body = gzip.decompress(body)
-                collector.take(self.path, body)
-                self.send_response(200)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_arguments: object) -> None:
-                """Quiet."""
-
-        return Handler
 
 
 def _values(attributes: Any) -> dict[str, Any]:

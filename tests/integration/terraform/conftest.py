@@ -6,26 +6,22 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 
 from tests.integration.terraform.module import Module
 
-if TYPE_CHECKING:
-    from _pytest.terminal import TerminalReporter
-
 ROOT: Final = Path(__file__).parents[3]
 LOCAL_STATE: Final = 'terraform {\n  backend "local" {}\n}\n'
 """A state in Cloud Storage would need credentials to plan."""
-LEFT_OUT: Final = pytest.StashKey[str]()
 
 
 @pytest.fixture(scope="session")
-def module(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Module:
+def module(tmp_path_factory: pytest.TempPathFactory) -> Module:
     """A copy of the module with its provider."""
     if shutil.which("terraform") is None:
-        _leave_out(request, "there is no terraform here")
+        pytest.skip("there is no terraform here")
     folder = tmp_path_factory.mktemp("terraform") / "module"
     shutil.copytree(ROOT / "terraform", folder, ignore=shutil.ignore_patterns(".terraform*", "__pycache__"))
     (folder / "local_override.tf").write_text(LOCAL_STATE, encoding="utf-8")
@@ -33,19 +29,8 @@ def module(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     try:
         done = module.run("init", "-input=false", "-no-color", seconds=180)
     except subprocess.TimeoutExpired:
-        _leave_out(request, "the provider hashicorp/google could not be downloaded in time")
+        pytest.skip("the provider hashicorp/google could not be downloaded in time")
     if done.returncode != 0:
         assert "Failed to query available provider packages" in done.stderr, done.stderr
-        _leave_out(request, "the provider hashicorp/google could not be downloaded")
+        pytest.skip("the provider hashicorp/google could not be downloaded")
     return module
-
-
-def _leave_out(request: pytest.FixtureRequest, reason: str) -> None:
-    request.config.stash[LEFT_OUT] = reason
-    pytest.skip(reason)
-
-
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    reason = terminalreporter.config.stash.get(LEFT_OUT, None)
-    if reason is not None:
-        terminalreporter.write_line(f"terraform: validate, test and plan were left out, since {reason}")

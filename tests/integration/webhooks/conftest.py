@@ -11,7 +11,8 @@ import pytest
 
 from local.stack import Stack
 from local.storefront import Storefront
-from tests.integration.webhooks.receivers import Receiver, Reply, secret
+from tests.http_server import Answer
+from tests.integration.webhooks.receivers import Receiver, secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,9 +57,9 @@ class Receivers(NamedTuple):
 def receivers() -> Iterator[Receivers]:
     released, repaired = threading.Event(), threading.Event()
 
-    def when_released(_attempt: int) -> Reply:
+    def when_released(_attempt: int) -> Answer:
         released.wait(120)
-        return Reply(200)
+        return Answer()
 
     with ExitStack() as exits:
 
@@ -67,19 +68,17 @@ def receivers() -> Iterator[Receivers]:
 
         exits.callback(released.set)
         inner = start(Receiver(known_secret=NEW))
-        redirect = Reply(307, (("location", inner.url),))
+        redirect = Answer(307, headers=(("location", inner.url),))
         yield Receivers(
             steady=start(Receiver(known_secret=NEW)),
-            shaky=start(Receiver(known_secret=NEW, reply=lambda attempt: Reply(500 if attempt <= 3 else 200))),
+            shaky=start(Receiver(known_secret=NEW, reply=lambda attempt: Answer(500 if attempt <= 3 else 200))),
             hanging=start(Receiver(known_secret=NEW, reply=when_released)),
             rotated=start(Receiver(known_secret=OLD)),
-            redirecting=start(
-                Receiver(known_secret=NEW, reply=lambda attempt: redirect if attempt == 1 else Reply(200))
-            ),
+            redirecting=start(Receiver(known_secret=NEW, reply=lambda attempt: redirect if attempt == 1 else Answer())),
             inner=inner,
-            gone=start(Receiver(known_secret=NEW, reply=lambda _: Reply(410))),
+            gone=start(Receiver(known_secret=NEW, reply=lambda _: Answer(410))),
             released=released,
-            down=start(Receiver(known_secret=NEW, reply=lambda _: Reply(200 if repaired.is_set() else 503))),
+            down=start(Receiver(known_secret=NEW, reply=lambda _: Answer(200 if repaired.is_set() else 503))),
             repaired=repaired,
         )
 

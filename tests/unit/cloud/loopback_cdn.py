@@ -5,18 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import threading
 from contextlib import contextmanager
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.http_server import Answer, HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
 
     from tests.fakes import FakeStore
+    from tests.http_server import Asked
 
 __all__ = ["loopback_cdn", "status_of"]
 
@@ -41,30 +42,17 @@ def loopback_cdn(
 ) -> Iterator[str]:
     """Its endpoint."""
 
-    class Edge(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            status = HTTPStatus.FORBIDDEN
-            if "Signature=" in query:
-                status = status_of(f"http://{self.headers['Host']}{self.path}", keys, clock())
-            stored = store.peek(bucket, unquote(path[1:])) if status == HTTPStatus.OK else None
-            if status == HTTPStatus.OK and stored is None:
-                status = HTTPStatus.NOT_FOUND
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(stored.data) if stored else 0))
-            if stored is not None:
-                self.send_header("Content-Type", stored.stat.content_type)
-            self.end_headers()
-            self.wfile.write(stored.data if stored else b"")
+    def answer(asked: Asked) -> Answer:
+        path, _, query = asked.path.partition("?")
+        status = HTTPStatus.FORBIDDEN
+        if "Signature=" in query:
+            status = status_of(f"http://{asked.headers['Host']}{asked.path}", keys, clock())
+        if status != HTTPStatus.OK:
+            return Answer(status)
+        stored = store.peek(bucket, unquote(path[1:]))
+        if stored is None:
+            return Answer(HTTPStatus.NOT_FOUND)
+        return Answer(status, stored.data, (("Content-Type", stored.stat.content_type),))
 
-        def log_message(self, *_: object) -> None:
-            """Nothing: a test's output is its own."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Edge) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with HttpServer(answer) as server:
+        yield server.url

@@ -6,8 +6,6 @@ import hashlib
 import io
 import json
 import tarfile
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import pytest
@@ -24,10 +22,13 @@ from gpu_worker.weights.npm import PackagedModel, join_chunks, npm_pack
 from gpu_worker.weights.official import Checkpoint
 from gpu_worker.weights.packed import Header
 from gpu_worker.weights.publishing import publish, workspace
+from tests.http_server import Answer, HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.http_server import Asked
 
 _CHUNKS = (b"first chunk, ", b"second chunk, ", b"rest")
 _WHOLE = b"".join(_CHUNKS)
@@ -266,22 +267,12 @@ def test_without_any_network_the_exit_code_is_1(
 def server() -> Iterator[str]:
     """Serves `/whole`, 5 bytes, and `/cut`, which ends too early."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(404 if self.path == "/gone" else 200)
-            self.send_header("Content-Length", "5")
-            self.end_headers()
-            self.wfile.write(b"12345" if self.path == "/whole" else b"123")
+    def answer(asked: Asked) -> Answer:
+        status = 404 if asked.path == "/gone" else 200
+        return Answer(status, b"12345" if asked.path == "/whole" else b"123", claims_length=5)
 
-        def log_message(self, *_arguments: object) -> None:
-            """Quiet."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
+    with HttpServer(answer) as running:
+        yield running.url
 
 
 def test_a_download_arrives_whole(server: str, tmp_path: Path) -> None:
