@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # auto: InSPyReNet if its release can be reached, else ISNet. Or one of base, fast, isnet, and nothing else.
 MODEL ?= auto
+# How many processes run tests: one a core, up to four, or that many.
+JOBS ?= auto
 
 # What runs before there is an environment: its own Python once it is there.
 FIRST := $(or $(wildcard $(BIN)/python),$(PYTHON))
@@ -49,7 +51,7 @@ up: able-to-run weights ## the whole system, until Ctrl-C
 	@$(BIN)/python -m local up
 
 test: able-to-test install ## every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(JOBS) --maxprocesses 4
 
 lint: install ## ruff, mypy and hadolint
 	@$(BIN)/ruff check .

@@ -11,6 +11,16 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xdist.remote import Producer
+
+    from tests.scheduling import FolderScheduling
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
+    from tests.scheduling import FolderScheduling  # noqa: PLC0415  # nothing of xdist where there is one process
+
+    return FolderScheduling(config, log)
+
 
 @pytest.fixture(autouse=True)
 def restored_environment() -> Iterator[None]:
