@@ -16,8 +16,6 @@ from tests.parity.reference import reference_network
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from torch import Tensor
-
 
 @pytest.fixture(scope="session")
 def calibrated() -> Callable[[int], Any]:
@@ -46,12 +44,3 @@ def checkpoint(original: Any) -> Iterator[Path]:
         path = Path(folder, "checkpoint.pth")
         torch.save(original.state_dict(), path)
         yield path
-
-
-@pytest.fixture(scope="session")
-def at_1024(calibrated: Callable[[int], Any]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """Weights of the `base` checkpoint's size, an image, and the matte that the original gives it."""
-    original = calibrated(1024)
-    image = as_inputs(["astronaut"], 1024, 1024)
-    with torch.no_grad():
-        return original.state_dict(), image, original(image)

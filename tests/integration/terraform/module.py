@@ -50,7 +50,7 @@ class Module:
     folder: Path
     environ: Mapping[str, str]
 
-    def run(self, *arguments: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, seconds: float = 900) -> subprocess.CompletedProcess[str]:
         """`terraform ...` in the folder."""
         return subprocess.run(
             ["terraform", *arguments],

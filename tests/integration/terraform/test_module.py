@@ -16,6 +16,8 @@ from gpu_worker.settings import Settings
 from tests.integration.terraform.conftest import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.integration.terraform.module import Module, Planned
 
 ENVIRONMENTS = ("staging", "production")
@@ -23,8 +25,8 @@ SECRETS = {"CONTENT_SECRET": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=", "WE
 
 
 @pytest.fixture(scope="session", params=ENVIRONMENTS)
-def planned(request: pytest.FixtureRequest, module: Module) -> Planned:
-    return module.planned(f"{request.param}.tfvars")
+def planned(request: pytest.FixtureRequest, plan_of: Callable[[str], Planned]) -> Planned:
+    return plan_of(request.param)
 
 
 @pytest.fixture
@@ -81,9 +83,9 @@ def test_the_worker_starts_with_what_is_planned_for_it(monkeypatch: pytest.Monke
     assert settings.max_pending >= template["max_instance_request_concurrency"]
 
 
-def test_staging_fits_into_the_quotas_of_a_new_project(module: Module) -> None:
+def test_staging_fits_into_the_quotas_of_a_new_project(plan_of: Callable[[str], Planned]) -> None:
     """Cloud Run compares the most instances of each, times their size, with 20 vCPU and 40 GiB."""
-    planned = module.planned("staging.tfvars")
+    planned = plan_of("staging")
     worker = planned.worker("us-central1")["template"][0]
     [job] = planned.resources["google_cloud_run_v2_job"].values()
     task = job["template"][0]
@@ -97,9 +99,9 @@ def test_staging_fits_into_the_quotas_of_a_new_project(module: Module) -> None:
         assert most * int(limits["memory"].removesuffix("Gi")) <= 40
 
 
-def test_staging_is_small(module: Module) -> None:
+def test_staging_is_small(plan_of: Callable[[str], Planned]) -> None:
     limits = {
-        name: module.planned(f"{name}.tfvars").worker("us-central1")["template"][0]["scaling"][0]["max_instance_count"]
+        name: plan_of(name).worker("us-central1")["template"][0]["scaling"][0]["max_instance_count"]
         for name in ENVIRONMENTS
     }
     assert limits == {"staging": 1, "production": 3}
