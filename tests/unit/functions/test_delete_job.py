@@ -47,6 +47,7 @@ def test_a_job_that_waits_for_its_photo_can_be_deleted(api: Api) -> None:
         (JOB_ID, new_token(TENANT), 404),
         ("x", new_token(TENANT), 404),
     ],
+    ids=["no-token", "of-another-job", "of-no-job", "no-job-id"],
 )
 def test_only_the_holder_of_the_token_may_delete(api: Api, job_id: str | None, token: str | None, status: int) -> None:
     job = api.scene.run()

@@ -34,7 +34,7 @@ def test_without_a_token_a_job_tells_nothing(api: Api, headers: dict[str, str]) 
     assert (reply.status, reply.code) == (401, "unauthorized")
 
 
-@pytest.mark.parametrize("token", ["nonsense", "acme.short", new_token("nobody")])
+@pytest.mark.parametrize("token", ["nonsense", "acme.short", new_token("nobody")], ids=["no-dot", "short", "unknown"])
 def test_a_token_that_is_none_of_ours_is_refused(api: Api, token: str) -> None:
     assert api.job_status(queued(api).job_id, token=token).status == 401
 
