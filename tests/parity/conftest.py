@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def calibrated() -> Callable[[int], Any]:
     """Makes the original network for a base size, with random weights; the same ones every time."""
 
@@ -31,13 +31,13 @@ def calibrated() -> Callable[[int], Any]:
     return make
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def original(calibrated: Callable[[int], Any]) -> Any:
     """The original network of the `fast` checkpoint's size, 384. Not to be changed."""
     return calibrated(384)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def checkpoint(original: Any) -> Iterator[Path]:
     """The original's weights, stored as the official checkpoints are."""
     with tempfile.TemporaryDirectory() as folder:
