@@ -19,7 +19,7 @@ __all__ = ["PATIENCE", "Shopper"]
 
 T = TypeVar("T")
 
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 
 _START: Final = """
 async ({ call, file, args, options, client }) => {

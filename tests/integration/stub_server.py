@@ -7,13 +7,12 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from tests.http_server import Answer, Asked, HttpServer
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["PATIENCE", "StubServer"]
-
-PATIENCE = 20.0
+__all__ = ["StubServer"]
 
 
 class StubServer(HttpServer):

@@ -12,7 +12,8 @@ from google.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 
 from local.topology import Subscription, declare
-from tests.integration.stub_server import PATIENCE, StubServer
+from tests.integration.stub_server import StubServer
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

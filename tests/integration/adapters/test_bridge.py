@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 import uuid
 from datetime import timedelta
 from threading import Barrier
@@ -20,6 +19,7 @@ from local.topology import UPLOADS_BUCKET, UPLOADS_TOPIC, Trigger
 from tests.events import load_event
 from tests.http_server import Answer
 from tests.integration.stub_server import StubServer
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,10 +158,7 @@ def test_an_event_waits_for_a_function_that_is_down(
     with Supervisor(tmp_path / "logs") as supervisor:
         process = supervisor.start(bridge(project, pubsub, [trigger], state=tmp_path))
         publisher.publish(topic, b"1", {})
-        deadline = time.monotonic() + 10
-        while "refused" not in process.log_tail():
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(process.log_tail, lambda tail: "refused" in tail)
         with StubServer(port=int(url.rpartition(":")[2])) as again:
             assert again.next_request().path == "/render"
 
@@ -195,11 +192,7 @@ def test_a_stop_lets_the_call_under_way_end_and_is_clean(bridged: Bridged, publi
     bridged.process.signal(signal.SIGTERM)
     stopping.wait(timeout=10)
 
-    deadline = time.monotonic() + 10
-    while bridged.process.exit_code is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    assert bridged.process.exit_code == 0
+    assert until(lambda: bridged.process.exit_code, lambda code: code is not None) == 0
     assert "delivered" in bridged.process.log_tail()
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.http_server import Answer, HttpServer
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.http_server import Asked
 
-__all__ = ["PATIENCE", "Chat", "Shown"]
-
-PATIENCE = 60.0
+__all__ = ["Chat", "Shown"]
 
 
 class Shown(NamedTuple):
@@ -65,11 +63,7 @@ class Chat(HttpServer):
 
     def wait_for(self, text: str, *, hooked: int) -> Shown:
         """Until the webhook, which is told last, has that many messages with that text."""
-        deadline = time.monotonic() + PATIENCE
-        while len((shown := self.about(text)).hooked) < hooked:
-            assert time.monotonic() < deadline, f"still {shown}"
-            time.sleep(0.02)
-        return shown
+        return until(lambda: self.about(text), lambda shown: len(shown.hooked) >= hooked)
 
     def _answer(self, asked: Asked) -> Answer:
         path, message = asked.path, json.loads(asked.body)

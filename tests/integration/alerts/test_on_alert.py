@@ -17,8 +17,8 @@ from google.cloud.run_v2 import ServiceScaling
 
 from tests import events
 from tests.events import load_event
-from tests.integration.alerts.chat import PATIENCE
 from tests.integration.alerts.run_admin import RunAdminServer, target
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,10 +93,8 @@ def push(url: str, data: bytes, message_id: str = "1") -> httpx.Response:
 
 def deliver_again(url: str, data: bytes) -> None:
     """Until the delivery is acknowledged: nobody else is at it by then, and everything is done."""
-    deadline = time.monotonic() + PATIENCE
-    while (status := push(url, data).status_code) != httpx.codes.OK:
-        assert status == httpx.codes.INTERNAL_SERVER_ERROR
-        assert time.monotonic() < deadline
+    status = until(lambda: push(url, data).status_code, lambda status: status != httpx.codes.INTERNAL_SERVER_ERROR)
+    assert status == httpx.codes.OK
 
 
 def test_a_firing_incident_rolls_back_and_its_message_becomes_resolved(

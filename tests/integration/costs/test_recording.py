@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, get_args
@@ -23,6 +22,7 @@ from events.messages import CostKind, CostRecorded
 from local.stack import Stack
 from tests.integration.costs.proxy import Proxy
 from tests.unit.examples import MODEL, TRACEPARENT
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 EVENTS: Final = 1000
 REPEATED: Final = 300
-PATIENCE: Final = 45.0
+POLL: Final = 1.0
+"""Seconds between two queries: the emulator answers one after the other, and writes in between."""
 FIRST_DAY: Final = datetime(2026, 11, 16, tzinfo=UTC)
 
 
@@ -103,14 +104,6 @@ def events(count: int, chance: random.Random) -> list[Event[CostRecorded]]:
     return made
 
 
-def until(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not holds(value := read()):
-        assert time.monotonic() < deadline, f"still {value!r}"
-        time.sleep(1)
-    return value
-
-
 def test_a_thousand_events_add_up_to_the_billionth_whatever_happens_on_the_way(
     stack: Stack,
     proxy: Proxy,
@@ -126,7 +119,7 @@ def test_a_thousand_events_add_up_to_the_billionth_whatever_happens_on_the_way(
 
     third = len(messages) // 3
     publish(messages[:third])
-    until(lambda: query("SELECT COUNT(*) AS n FROM cutout.costs"), lambda rows: rows[0]["n"] > 50)
+    until(lambda: query("SELECT COUNT(*) AS n FROM cutout.costs"), lambda rows: rows[0]["n"] > 50, every=POLL)
     proxy.barred.set()
     publish(messages[third : 2 * third])
     until(lambda: proxy.refused, lambda refused: refused >= 10)
@@ -134,7 +127,9 @@ def test_a_thousand_events_add_up_to_the_billionth_whatever_happens_on_the_way(
     publish(messages[2 * third :])
 
     counted = until(
-        lambda: query("SELECT COUNT(*) AS n, SUM(usd) AS usd FROM cutout.costs"), lambda rows: rows[0]["n"] >= EVENTS
+        lambda: query("SELECT COUNT(*) AS n, SUM(usd) AS usd FROM cutout.costs"),
+        lambda rows: rows[0]["n"] >= EVENTS,
+        every=POLL,
     )
     assert counted == [{"n": EVENTS, "usd": sum(event.data.usd for event in sent)}]
     by_day = query("SELECT * FROM cutout.cost_per_image_by_day ORDER BY day")
@@ -165,7 +160,7 @@ def test_the_time_that_the_local_worker_was_up_is_reconciled(
     assert {answer.status_code for answer in answers} == {200}
     hour = began.replace(minute=0)
     waited = f"SELECT * FROM cutout.costs WHERE occurred_at = '{hour:%Y-%m-%d %H:%M:%S}+00' ORDER BY kind"
-    idle, warmup = until(lambda: query(waited), lambda rows: len(rows) == 2)
+    idle, warmup = until(lambda: query(waited), lambda rows: len(rows) == 2, every=POLL)
     assert (idle["kind"], idle["region"], idle["vcpu_seconds"]) == ("idle", "local", 600 * (os.cpu_count() or 1))
     assert (idle["gpu_seconds"], warmup["usd"]) == (0, 0)
     assert idle["usd"] > 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 import zlib
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import numpy as np
@@ -28,16 +27,14 @@ from jobs.records import Queued
 from local import topology
 from local.stack import ROOT
 from tests.integration.dead_letters.conftest import refusing_worker
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from events.envelope import Outgoing
     from local.notifications import Notifications
     from local.stack import Stack
     from local.storefront import Accepted, Storefront
 
-PATIENCE = 120.0
 LETTERS = topology.DEAD_LETTERS_BUCKET
 FORWARDED = {
     "CloudPubSubDeadLetterSourceDeliveryCount": "5",
@@ -291,12 +288,3 @@ def command(
     )
     assert (done.returncode == 0) is succeeds, done.stdout + done.stderr
     return done
-
-
-def until(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    """Poll until it holds; fail after the usual patience."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds(value := read()):
-        assert time.monotonic() < deadline, f"still {value!r}"
-        time.sleep(0.05)
-    return value

@@ -14,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from io import BytesIO
@@ -37,9 +36,11 @@ from gpu_worker.inspyrenet.network import InSPyReNet
 from jobs.dispatch import job_message
 from jobs.outcome import JobRun
 from local.ports import LOOPBACK, free_ports
+from local.processes import http_answers
 from tests.integration.images.replay import Replay
 from tests.parity.calibration import calibrate
 from tests.unit.images.dockerfile import DOCKERFILE, Dockerfile
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 
     Settings = dict[str, str]
 
-PATIENCE: Final = 60.0
 TENANT: Final = "acme"
 SECRET: Final = b"s" * 32
 FOR_FUNCTIONS: Final = {
@@ -164,14 +164,8 @@ def running(image: Replay, settings: Settings) -> Iterator[tuple[subprocess.Pope
 
 def answered(url: str) -> httpx.Response:
     """The first answer of 200."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        with suppress(httpx.TransportError):
-            answer = httpx.get(url)
-            if answer.is_success:
-                return answer
-        time.sleep(0.02)
-    raise AssertionError(f"{url} does not answer")
+    until(http_answers(url))
+    return httpx.get(url)
 
 
 def a_photo(seed: int) -> bytes:

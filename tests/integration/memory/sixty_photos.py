@@ -28,7 +28,7 @@ from gpu_worker.start import assemble
 from local.instant_worker import InstantEngine
 from tests.fakes import FakePublisher, FakeStore
 from tests.unit.gpu_worker.client import serving
-from tests.unit.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

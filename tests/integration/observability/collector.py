@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from tests.http_server import Answer, HttpServer
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +54,7 @@ class Collector(HttpServer):
         self._points: list[Point] = []
         self.resources: list[dict[str, Any]] = []
 
-    def spans_of(self, job_id: str, *, until: Callable[[list[Span]], bool], seconds: float = 30.0) -> list[Span]:
+    def spans_of(self, job_id: str, *, until: Callable[[list[Span]], bool], seconds: float = PATIENCE) -> list[Span]:
         """Every span of the traces in which that job was worked on, once `until` holds of them."""
 
         def found() -> list[Span]:
@@ -62,7 +63,7 @@ class Collector(HttpServer):
 
         return self._wait(found, until, seconds)
 
-    def points(self, name: str, *, until: Callable[[list[Point]], bool], seconds: float = 30.0) -> list[Point]:
+    def points(self, name: str, *, until: Callable[[list[Point]], bool], seconds: float = PATIENCE) -> list[Point]:
         """Every point of that name so far, once `until` holds of them."""
         return self._wait(lambda: [point for point in self._points if point.name == name], until, seconds)
 

@@ -18,6 +18,7 @@ from local.ports import free_ports
 from local.processes import Program, Supervisor
 from local.stack import ROOT
 from local.storefront import Storefront
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from tests.integration.observability.collector import Collector, Span
     from tests.integration.webhooks.receivers import Receiver
 
-PATIENCE = 30.0
 _MAIN = ROOT / "functions" / "main.py"
 STAGES = (
     "lookup",

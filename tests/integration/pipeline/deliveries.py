@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,13 +15,10 @@ from jobs.dispatch import job_message
 from jobs.outcome import JobRun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from local.notifications import Notification
     from local.stack import Stack
     from local.storefront import Accepted
 
-PATIENCE = 30.0
 CUTOUT: dict[str, Any] = {}
 
 
@@ -34,15 +30,6 @@ def completed(notification: Notification) -> ResultCompleted:
 def failed(notification: Notification) -> ResultFailed:
     assert isinstance(notification.result, ResultFailed), notification.result
     return notification.result
-
-
-def until(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    """Poll until it holds; fail after the usual patience."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds(value := read()):
-        assert time.monotonic() < deadline, f"still {value!r}"
-        time.sleep(0.05)
-    return value
 
 
 def finalized(stack: Stack, job: Accepted) -> dict[str, Any]:

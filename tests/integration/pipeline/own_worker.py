@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import httpx
-
 from local.ports import free_ports
+from local.processes import http_answers
 from local.stack import ROOT
-from tests.integration.pipeline.deliveries import PATIENCE
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,21 +33,9 @@ def a_worker(stack: Stack, **settings: str) -> Iterator[tuple[subprocess.Popen[b
     )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait_until_ready(url)
+        until(http_answers(f"{url}/health"))
         yield process, url
     finally:
         process.kill()
         process.wait()
         log.close()
-
-
-def _wait_until_ready(url: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/health").is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.02)
-    raise AssertionError("the worker did not start")

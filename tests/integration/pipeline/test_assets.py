@@ -13,13 +13,12 @@ from PIL import Image
 from events.messages import ResultCompleted
 from local.assets import keep
 from local.storefront import RefusedError
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from local.notifications import Notifications
     from local.stack import Stack
     from local.storefront import Storefront
-
-PATIENCE = 60.0
 
 
 def jpeg(seed: int, size: tuple[int, int]) -> bytes:

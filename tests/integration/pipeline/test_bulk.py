@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from gpu_worker.bulk.report import Entry
 from local.fake_gcs import create_buckets
 from local.stack import ROOT
 from tests.integration.pipeline.test_crashes import a_photo, costs_of
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from local.stack import Stack
     from local.storefront import Storefront
 
-PATIENCE = 60.0
 BUCKET = "catalogue"
 FIRST_SEED = 5000
 
@@ -76,10 +75,7 @@ class Catalogue:
         return msgspec.json.Decoder(Entry).decode_lines(stored.data)
 
     def wait_for_results(self, least: int) -> None:
-        deadline = time.monotonic() + PATIENCE
-        while len(self.results()) < least:
-            assert time.monotonic() < deadline, "no results come"
-            time.sleep(0.01)
+        until(self.results, lambda results: len(results) >= least)
 
     def results(self) -> list[str]:
         return [stat.name for stat in self._stack.store.list(self._stack.buckets.results, f"{self._tenant}/")]

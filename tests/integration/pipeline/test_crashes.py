@@ -12,7 +12,6 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import grpc
-import httpx
 import numpy as np
 import pytest
 from google.pubsub_v1 import SubscriberClient
@@ -22,7 +21,9 @@ from PIL import Image
 from events.envelope import decode
 from events.messages import CostRecorded, ResultCompleted
 from events.names import job_prefix, spend_prefix
+from local.processes import http_answers
 from local.stack import ROOT
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from local.stack import Stack
     from local.storefront import Storefront
 
-PATIENCE = 60.0
 MOST_STEPS = 40
 LEAST_STEPS = 12
 RECIPES: list[dict[str, Any]] = [{}, {"format": "mask"}]
@@ -56,10 +56,7 @@ class MortalWorkers:
     def start(self, *, dies_before: int) -> None:
         """A worker that dies before that step, and then one in its place that lives."""
         self._tell(f"{dies_before}\n")
-        deadline = time.monotonic() + PATIENCE
-        while not self._is_warm():
-            assert time.monotonic() < deadline, "the worker did not start"
-            time.sleep(0.02)
+        until(http_answers(f"{self._url}/health"))
 
     def stop(self) -> bool:
         """Whether the mortal one died."""
@@ -74,12 +71,6 @@ class MortalWorkers:
         assert self._process.stdin is not None
         self._process.stdin.write(line)
         self._process.stdin.flush()
-
-    def _is_warm(self) -> bool:
-        try:
-            return httpx.get(f"{self._url}/health").is_success
-        except httpx.TransportError:
-            return False
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from PIL import Image
 
 from events.names import job_prefix, upload_name
 from local.storefront import Accepted, RefusedError
-from tests.integration.pipeline.deliveries import CUTOUT, PATIENCE, completed, finalized, job_push, until
+from tests.integration.pipeline.deliveries import CUTOUT, completed, finalized, job_push
 from tests.integration.pipeline.own_worker import a_worker
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,8 @@ import pytest
 from PIL import Image
 
 from local.storefront import Accepted, RefusedError, Storefront
-from tests.integration.pipeline.deliveries import CUTOUT, PATIENCE, completed, failed, finalized, job_push, until
+from tests.integration.pipeline.deliveries import CUTOUT, completed, failed, finalized, job_push
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from local.notifications import Notifications

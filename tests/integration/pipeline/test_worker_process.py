@@ -23,8 +23,9 @@ from events.recipe import Recipe
 from events.trace import new_traceparent
 from jobs.dispatch import job_message
 from jobs.outcome import JobRun
-from tests.integration.pipeline.deliveries import PATIENCE, completed, push_of
+from tests.integration.pipeline.deliveries import completed, push_of
 from tests.integration.pipeline.own_worker import a_worker
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from subprocess import Popen
@@ -95,9 +96,7 @@ def test_jobs_for_one_photo_that_arrive_together_go_through_the_network_once(
 
 
 def _end_once_busy(process: Popen[bytes], url: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while "cutout_jobs_in_flight 1.0" not in httpx.get(f"{url}/metrics").text:
-        assert time.monotonic() < deadline
+    until(lambda: httpx.get(f"{url}/metrics").text, lambda metrics: "cutout_jobs_in_flight 1.0" in metrics)
     process.send_signal(signal.SIGTERM)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -17,23 +16,13 @@ from local.stack import Stack
 from local.storefront import Storefront
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from jobs.ledger import Page
 
-__all__ = ["PATIENCE", "Shop", "until"]
+__all__ = ["Shop"]
 
-PATIENCE: Final = 30.0
 _STATE: Final = ("~activity/", "~intents/", "~rates/", "~warming/", "~flags/")
-
-
-def until(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    """Poll until it holds; fail after the usual patience."""
-    deadline = time.monotonic() + PATIENCE
-    while not holds(value := read()):
-        assert time.monotonic() < deadline, f"still {value!r}"
-        time.sleep(0.05)
-    return value
 
 
 class Shop:

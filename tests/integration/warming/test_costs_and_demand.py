@@ -18,8 +18,8 @@ from jobs.desk import utc_now
 from local.notifications import Notifications
 from local.stack import DATASET
 from planner.worker import Worker
-from tests.integration.warming.conftest import PATIENCE, until
 from tests.integration.warming.test_warming import beacon
+from tests.waiting import PATIENCE, until
 from warehouse.demand import RecordedDemand
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from jobs.flags import Flags
 from jobs.warmups import BookedWarmup
 from planner.warmups import Warmup
 from planner.worker import Worker
-from tests.integration.warming.conftest import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.integration.warming.conftest import Shop

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from standardwebhooks import Webhook
 
 from tests.http_server import Answer, HttpServer
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,7 +47,7 @@ class Receiver(HttpServer):
         self._arrived = threading.Condition()
         self._by_job: dict[str, list[Received]] = defaultdict(list)
 
-    def wait_for(self, job_id: str, *, requests: int = 1, seconds: float = 30.0) -> list[Received]:
+    def wait_for(self, job_id: str, *, requests: int = 1, seconds: float = PATIENCE) -> list[Received]:
         """All requests about a job so far, at least so many. Raises `TimeoutError`."""
         deadline = time.monotonic() + seconds
         with self._arrived:

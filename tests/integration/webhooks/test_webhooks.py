@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 import zlib
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
@@ -21,6 +20,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from events.envelope import Outgoing, decode
 from events.messages import DeliveryRequested
 from tests.integration.webhooks.conftest import ANSWER_SECONDS, BREAKER_FAILURES, FORBIDDEN, NEW, OLD
+from tests.waiting import until
 from webhooks.errors import ForbiddenTargetError
 from webhooks.parking import Parking
 from webhooks.ports import Post
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from local.storefront import Storefront
     from tests.integration.webhooks.conftest import Receivers
     from tests.integration.webhooks.receivers import Received
-
-PATIENCE = 30.0
 
 
 @pytest.fixture
@@ -80,14 +78,6 @@ def attempts(stack: Stack, job_id: str) -> list[dict[str, Any]]:
     log = (stack.state / "logs" / "functions-events.log").read_text()
     lines = [json.loads(line) for line in log.splitlines() if '"delivery_attempted"' in line]
     return [line for line in lines if line["job_id"] == job_id]
-
-
-def until(read: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    deadline = time.monotonic() + PATIENCE
-    while not holds(value := read()):
-        assert time.monotonic() < deadline, f"still {value!r}"
-        time.sleep(0.05)
-    return value
 
 
 def test_a_result_reaches_every_receiver_signed_and_with_links_that_work(

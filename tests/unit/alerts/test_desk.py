@@ -14,6 +14,7 @@ from alerts.rules import CapInstances, Rollback
 from events.errors import TransientError
 from tests.fakes import Crash
 from tests.unit.alerts.office import APP, BUCKET, CHAT, HOOK, POLICY, Office, incident
+from tests.waiting import until
 
 
 def failing() -> Answer:
@@ -189,19 +190,20 @@ class TestManyAtOnce:
     def test_twenty_at_once_tell_and_do_everything_once(self, office: Office) -> None:
         start = threading.Barrier(20)
 
+        def delivered() -> bool:
+            try:
+                office.alert("firing")
+            except TransientError:
+                return False
+            return True
+
         def deliver() -> None:
             start.wait(5)
-            for _ in range(200):
-                try:
-                    office.alert("firing")
-                except TransientError:
-                    continue
-                return
-            pytest.fail("never delivered")
+            until(delivered)
 
         with ThreadPoolExecutor(20) as pool:
             for delivery in [pool.submit(deliver) for _ in range(20)]:
-                delivery.result(30)
+                delivery.result()
         assert (len(office.poster.posted), office.run.changes) == (2, ["r2=100"])
 
 

@@ -23,7 +23,7 @@ from tests.fakes import FakeEngine
 from tests.unit.examples import AT, JOB_ID, MODEL, TENANT, TRACEPARENT
 from tests.unit.gpu_worker.client import Client, serving
 from tests.unit.scene import BUCKETS, GPU, RECIPES, Scene, photo
-from tests.unit.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 
 from gpu_worker.batcher import Batcher
 from tests.unit.tracing import Recorder, context_of
-from tests.unit.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ import pytest
 
 from gpu_worker.batcher import Batcher, BatchResult
 from gpu_worker.engines import BatchTooLargeError
-from tests.unit.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -15,7 +15,7 @@ from imaging.photo import Photo
 from jobs.timing import Stopwatch
 from tests.fakes import Decoded, FakeEngine, SettableClock
 from tests.unit.examples import EXAMPLES
-from tests.unit.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.waiting import until
+from tests.waiting import until
 from warehouse.group_commit import GroupCommit
 
 if TYPE_CHECKING:

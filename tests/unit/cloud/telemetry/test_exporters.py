@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from cloud.telemetry.settings import TelemetrySettings
 from cloud.telemetry.start import Telemetry
-from tests.unit.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -20,7 +20,7 @@ from jobs.metrics import JobMetrics
 from tests.fakes import FakeEngine, FakePublisher, FakeStore
 from tests.unit.examples import MODEL, TENANT
 from tests.unit.scene import BUCKETS, SECRET, photo
-from tests.unit.waiting import until
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
