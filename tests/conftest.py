@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from tests.scheduling import FolderScheduling
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Threads of torch that wait for each other sleep: where tests share the cores, they would spin in others' time."""
+    if hasattr(config, "workerinput"):
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
     from tests.scheduling import FolderScheduling  # noqa: PLC0415  # nothing of xdist where there is one process
 
