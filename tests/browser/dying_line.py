@@ -7,6 +7,7 @@ import struct
 from typing import Final
 
 from tests.browser.line import Line
+from tests.waiting import PATIENCE
 
 __all__ = ["DyingLine"]
 
@@ -25,7 +26,7 @@ class DyingLine(Line):
         self._closes = closes
 
     def answer(self, connection: socket.socket) -> None:
-        connection.settimeout(5)
+        connection.settimeout(PATIENCE)
         while self.heard < self._after and (chunk := connection.recv(_CHUNK)):
             self.heard += len(chunk)
         if self._closes:

@@ -8,11 +8,14 @@ import json
 import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from events.names import record_name, upload_name
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from playwright.sync_api import BrowserContext, ConsoleMessage, Request, Route
 
+    from jobs.ports import StoredObject
     from local.stack import Stack
 
 __all__ = ["PATIENCE", "Shopper"]
@@ -126,12 +129,23 @@ class Shopper:
         """The bodies of `POST /uploads`."""
         return [json.loads(request.post_data or "") for request in self.sent("POST", f"{self.stack.api_url}/uploads")]
 
+    def uploaded(self) -> bytes:
+        """What the last PUT left in the bucket."""
+        stored = self.stack.store.read(self.stack.buckets.uploads, upload_name(self.stack.tenant, self._last_job))
+        assert stored is not None, self._last_job
+        return stored.data
+
     def put_hash(self) -> str:
         """SHA-256 of the bytes of the last PUT, as the bucket has them."""
-        name = self.puts[-1].url.partition("?")[0].partition(f"/{self.stack.buckets.uploads}/")[2]
-        stored = self.stack.store.read(self.stack.buckets.uploads, name)
-        assert stored is not None, name
-        return hashlib.sha256(stored.data).hexdigest()
+        return hashlib.sha256(self.uploaded()).hexdigest()
+
+    def record(self, state: str) -> StoredObject | None:
+        """What the service wrote down of the last PUT's job in that state."""
+        return self.stack.store.read(self.stack.buckets.jobs, record_name(self.stack.tenant, self._last_job, state))
+
+    @property
+    def _last_job(self) -> str:
+        return self.puts[-1].url.partition("?")[0].rpartition("/")[2]
 
     def route(self, part: str, method: str, handlers: Sequence[Callable[[Route], None]]) -> None:
         """The first requests of that kind go to these handlers, one each; the rest go through."""

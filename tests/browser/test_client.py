@@ -7,11 +7,11 @@ import time
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests import asking
 from tests.browser.dying_line import DyingLine
 from tests.browser.photos import encoded, heic, jpeg, phone_jpeg
 from tests.browser.slow_line import SlowLine
@@ -62,7 +62,7 @@ class TestUpload:
         done = shopper.upload(photo)
 
         assert (done["state"], done["cache"], done["results"][0]["cache"]) == ("done", "miss", "miss")
-        cutout = Image.open(BytesIO(httpx.get(done["results"][0]["url"]).content))
+        cutout = Image.open(BytesIO(asking.get(done["results"][0]["url"]).content))
         assert (cutout.size, cutout.mode) == ((128, 96), "RGBA")
         assert shopper.asked[0]["sha256"] == shopper.put_hash() == hashlib.sha256(photo).hexdigest()
         stages = shopper.stages()
@@ -111,10 +111,7 @@ class TestPreparation:
         assert shopper.workers == 1
         assert shopper.asked[0]["sha256"] == shopper.put_hash() != hashlib.sha256(data).hexdigest()
         assert (done["results"][0]["width"], done["results"][0]["height"]) == (500, 1000)
-        name = shopper.puts[0].url.partition("?")[0].partition("/uploads/")[2]
-        stored = shopper.stack.store.read(shopper.stack.buckets.uploads, name)
-        assert stored is not None
-        sent = Image.open(BytesIO(stored.data))
+        sent = Image.open(BytesIO(shopper.uploaded()))
         assert sent.size == (500, 1000)
         assert brightness(sent.crop((0, 0, 240, 1000))).max() < brightness(sent.crop((260, 0, 500, 1000))).min()
 
@@ -221,7 +218,7 @@ class TestLostConnections:
     ) -> None:
         with DyingLine(after=100_000, closes=False) as line:
             shopper.route("/uploads/", "PUT", [line.take])
-            done = shopper.upload(large_photo, client={"stall": 1.5})
+            done = shopper.upload(large_photo, client={"stall": 4})
 
         assert 100_000 <= line.heard < len(large_photo)
         assert (done["state"], len(shopper.puts)) == ("done", 2)
@@ -255,7 +252,7 @@ class TestDownloads:
         pieces = [bytes(4000)] * 6
         with SlowLine(pieces, pause=0.5) as line:
             shopper.route("/results/", "GET", [line.take])
-            fetched = shopper.call("download", done, 0, client={"stall": 2})
+            fetched = shopper.call("download", done, 0, client={"stall": 4})
 
         told = [one for one in shopper.progress() if one["stage"] == "downloading"]
         assert fetched == {"size": 24_000, "type": "image/png"}
@@ -268,7 +265,7 @@ class TestDownloads:
         done = shopper.upload(photo)
         with SlowLine([bytes(4000)] * 3, pause=0, ends=False) as line:
             shopper.route("/results/", "GET", [line.take])
-            fetched = shopper.call("download", done, 0, client={"stall": 1.5})
+            fetched = shopper.call("download", done, 0, client={"stall": 4})
 
         assert fetched["size"] == done["results"][0]["bytes"]
         assert shopper.stages() == ["downloading", "retrying"]
@@ -283,7 +280,7 @@ class TestWaiting:
         done = shopper.upload(photo)
 
         assert done["state"] == "done"
-        assert len(shopper.sent("GET", "/jobs/")) == 4
+        assert len(shopper.sent("GET", "/jobs/")) >= 4
         assert time.monotonic() - started >= 3
 
     def test_a_job_without_an_end_is_told_with_its_handle_and_can_be_followed_again(

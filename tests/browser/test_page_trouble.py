@@ -200,10 +200,12 @@ class TestTrouble:
         self, desktop: Shopper, photo: bytes
     ) -> None:
         hurried(desktop)
-        desktop.route("/jobs/", "GET", [desktop.answer(200, PENDING)] * 3)
+        desktop.route("/jobs/", "GET", [desktop.answer(200, PENDING)] * 9)
         choose(desktop.page, photo)
         state(desktop.page, "failed")
         expect(desktop.page.locator("#problem-code")).to_have_text("timeout")
+        desktop.page.unroute_all()
+        desktop.until(lambda: desktop.record("done"), bool)
         desktop.page.click("#retry")
         state(desktop.page, "ready")
         assert (len(desktop.asked), len(desktop.puts)) == (1, 1)
@@ -250,7 +252,7 @@ class TestTrouble:
 
 
 def hurried(shopper: Shopper) -> None:
-    """The page, opened again, waits for a job for no more than a second."""
+    """The page, opened again, waits for a job for no more than a second: to be ready, it has to be done by then."""
 
     def answer(route: Route) -> None:
         config = route.fetch().json()

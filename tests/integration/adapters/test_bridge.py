@@ -9,17 +9,17 @@ from datetime import timedelta
 from threading import Barrier
 from typing import TYPE_CHECKING, NamedTuple
 
-import httpx
 import pytest
 from functions_framework import create_app
 
 from local.bridge import bridge
 from local.processes import Supervisor
 from local.topology import UPLOADS_BUCKET, UPLOADS_TOPIC, Trigger
+from tests import asking
 from tests.events import load_event
 from tests.http_server import Answer
 from tests.integration.stub_server import StubServer
-from tests.waiting import until
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ def bridged(
 
 def put(storage: FakeGcs, name: str, data: bytes) -> None:
     """As a browser does it; the emulator takes any signature."""
-    answer = httpx.put(
+    answer = asking.put(
         f"{storage.url}/{UPLOADS_BUCKET}/{name}",
         params={"X-Goog-Algorithm": "GOOG4-RSA-SHA256"},
         content=data,
@@ -167,7 +167,7 @@ def test_events_are_delivered_beside_each_other(bridged: Bridged, publisher: Goo
     together = Barrier(4)
 
     def answer(_: Asked) -> Answer:
-        together.wait(timeout=10)
+        together.wait(timeout=PATIENCE)
         return Answer()
 
     bridged.function.will_answer(answer)
@@ -182,15 +182,15 @@ def test_a_stop_lets_the_call_under_way_end_and_is_clean(bridged: Bridged, publi
     begun, stopping = Barrier(2), Barrier(2)
 
     def answer(_: Asked) -> Answer:
-        begun.wait(timeout=10)
-        stopping.wait(timeout=10)
+        begun.wait(timeout=PATIENCE)
+        stopping.wait(timeout=PATIENCE)
         return Answer()
 
     bridged.function.will_answer(answer)
     publisher.publish(bridged.topic, b"1", {})
-    begun.wait(timeout=10)
+    begun.wait(timeout=PATIENCE)
     bridged.process.signal(signal.SIGTERM)
-    stopping.wait(timeout=10)
+    stopping.wait(timeout=PATIENCE)
 
     assert until(lambda: bridged.process.exit_code, lambda code: code is not None) == 0
     assert "delivered" in bridged.process.log_tail()
@@ -202,16 +202,16 @@ def test_what_a_killed_bridge_had_not_delivered_comes_again(
     begun = Barrier(2)
 
     def answer(_: Asked) -> Answer:
-        begun.wait(timeout=10)
-        begun.wait(timeout=10)
+        begun.wait(timeout=PATIENCE)
+        begun.wait(timeout=PATIENCE)
         return Answer()
 
     bridged.function.will_answer(answer, Answer())
     publisher.publish(bridged.topic, b"1", {})
-    begun.wait(timeout=10)
+    begun.wait(timeout=PATIENCE)
     bridged.process.kill()
     first = bridged.function.next_request()
-    begun.wait(timeout=10)
+    begun.wait(timeout=PATIENCE)
 
     trigger = Trigger(
         kind="published",

@@ -11,6 +11,7 @@ import pytest
 from cloud.signing import V4UrlSigner
 from local.fake_gcs import SIGNED_HEADERS
 from local.signing_key import ensure_signing_key
+from tests import asking
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +42,7 @@ def test_a_signed_put_stores_the_photo_with_the_metadata_that_was_signed(
     signer: UrlSigner, store: GoogleObjectStore, unique: str
 ) -> None:
     url = signer.put_url(BUCKET, f"acme/{unique}", expires_in=LIFE, headers=HEADERS)
-    httpx.put(url, content=b"photo", headers=HEADERS).raise_for_status()
+    asking.put(url, content=b"photo", headers=HEADERS).raise_for_status()
 
     stored = store.read(BUCKET, f"acme/{unique}")
     assert stored is not None
@@ -58,7 +59,7 @@ def test_a_signed_get_answers_the_object_to_a_page_of_another_origin(
     store.create(BUCKET, unique, b"cutout", content_type="image/png")
     url = signer.get_url(BUCKET, unique, expires_in=LIFE, filename="cutout.png")
 
-    answer = httpx.get(url, headers={"Origin": ORIGIN})
+    answer = asking.get(url, headers={"Origin": ORIGIN})
 
     assert (answer.status_code, answer.content, answer.headers["Content-Type"]) == (200, b"cutout", "image/png")
     assert answer.headers["Access-Control-Allow-Origin"] in {"*", ORIGIN}

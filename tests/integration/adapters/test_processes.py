@@ -14,6 +14,7 @@ import pytest
 
 from local.ports import LOOPBACK, free_ports
 from local.processes import ProcessError, Program, Supervisor, http_answers
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,7 +157,7 @@ def test_nothing_is_left_when_the_supervisor_is_ended(tmp_path: Path, number: in
         assert is_running(child)
         assert is_running(grandchild)
         parent.send_signal(number)
-        parent.wait(timeout=20)
+        parent.wait(timeout=PATIENCE)
     assert eventually(lambda: not is_running(child) and not is_running(grandchild))
 
 
@@ -166,7 +167,7 @@ def test_a_kill_of_the_supervisor_ends_even_stubborn_children(tmp_path: Path) ->
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.kill()
-        parent.wait(timeout=20)
+        parent.wait(timeout=PATIENCE)
     assert eventually(lambda: not is_running(child), seconds=15)
 
 

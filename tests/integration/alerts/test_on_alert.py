@@ -15,7 +15,7 @@ import httpx
 import pytest
 from google.cloud.run_v2 import ServiceScaling
 
-from tests import events
+from tests import asking, events
 from tests.events import load_event
 from tests.integration.alerts.run_admin import RunAdminServer, target
 from tests.waiting import until
@@ -88,7 +88,7 @@ def push(url: str, data: bytes, message_id: str = "1") -> httpx.Response:
         "ce-source": "//pubsub.googleapis.com/projects/cutout-shop/topics/alerts",
     }
     body = {"message": message, "subscription": "projects/cutout-shop/subscriptions/on-alert"}
-    return httpx.post(url, headers=headers, json=body, timeout=60)
+    return asking.post(url, headers=headers, json=body)
 
 
 def deliver_again(url: str, data: bytes) -> None:

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import grpc
-import httpx
 import msgspec
 import pytest
 from google.pubsub_v1 import PublisherClient, PubsubMessage
@@ -20,6 +19,7 @@ from events.envelope import job_event
 from events.ids import new_job_id
 from events.messages import CostKind, CostRecorded
 from local.stack import Stack
+from tests import asking
 from tests.integration.costs.proxy import Proxy
 from tests.unit.examples import MODEL, TRACEPARENT
 from tests.waiting import until
@@ -156,7 +156,7 @@ def test_the_time_that_the_local_worker_was_up_is_reconciled(
     life.touch()
     os.utime(life, (began.timestamp() + 600,) * 2)
 
-    answers = [httpx.post(f"{stack.events_url}/reconcile_idle", timeout=60) for _ in range(2)]
+    answers = [asking.post(f"{stack.events_url}/reconcile_idle") for _ in range(2)]
     assert {answer.status_code for answer in answers} == {200}
     hour = began.replace(minute=0)
     waited = f"SELECT * FROM cutout.costs WHERE occurred_at = '{hour:%Y-%m-%d %H:%M:%S}+00' ORDER BY kind"

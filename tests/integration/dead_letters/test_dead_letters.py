@@ -26,6 +26,7 @@ from jobs.outcome import JobRun
 from jobs.records import Queued
 from local import topology
 from local.stack import ROOT
+from tests import asking
 from tests.integration.dead_letters.conftest import refusing_worker
 from tests.waiting import PATIENCE, until
 
@@ -202,7 +203,7 @@ def test_an_upload_that_nobody_could_look_at_fails_its_job(
 ) -> None:
     headers = {"X-Api-Key": stack.api_key}
     wanted = {"content_type": "image/jpeg", "size": 100}
-    job_id = httpx.post(f"{stack.api_url}/uploads", headers=headers, json=wanted).json()["job_id"]
+    job_id = asking.post(f"{stack.api_url}/uploads", headers=headers, json=wanted).json()["job_id"]
     finalized = {
         "bucket": stack.buckets.uploads,
         "name": f"{stack.tenant}/{job_id}",

@@ -37,6 +37,7 @@ from jobs.dispatch import job_message
 from jobs.outcome import JobRun
 from local.ports import LOOPBACK, free_ports
 from local.processes import http_answers
+from tests import asking
 from tests.integration.images.replay import Replay
 from tests.parity.calibration import calibrate
 from tests.unit.images.dockerfile import DOCKERFILE, Dockerfile
@@ -165,7 +166,7 @@ def running(image: Replay, settings: Settings) -> Iterator[tuple[subprocess.Pope
 def answered(url: str) -> httpx.Response:
     """The first answer of 200."""
     until(http_answers(url))
-    return httpx.get(url)
+    return asking.get(url)
 
 
 def a_photo(seed: int) -> bytes:
@@ -210,9 +211,9 @@ def test_a_job_runs_from_push_to_result_and_a_catalogue_finds_it(
         answered(f"{url}/livez")
         health = answered(f"{url}/health").json()
         assert (health["network"], health["device"]) == ("inspyrenet-fast", "cpu")
-        assert httpx.post(f"{url}/jobs", json=a_push(store, data, health["model"]), timeout=PATIENCE).is_success
+        assert asking.post(f"{url}/jobs", json=a_push(store, data, health["model"])).is_success
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     content = content_id(SECRET, TENANT, hashlib.sha256(data).hexdigest())
     name = result_name(TENANT, content, health["model"], Recipe())
     result = store.read("results", name)

@@ -11,13 +11,13 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
 
 from local.ports import free_ports
 from local.processes import Program, Supervisor
 from local.stack import ROOT
 from local.storefront import Storefront
+from tests import asking
 from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def test_the_callers_trace_goes_on(stack: Stack, collector: Collector) -> None:
     caller = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
     wanted = {"content_type": "image/jpeg", "size": 100}
     headers = {"X-Api-Key": stack.api_key, "traceparent": caller}
-    job_id = httpx.post(f"{stack.api_url}/uploads", json=wanted, headers=headers).json()["job_id"]
+    job_id = asking.post(f"{stack.api_url}/uploads", json=wanted, headers=headers).json()["job_id"]
     [span] = collector.spans_of(job_id, until=lambda spans: len(spans) == 1)
     assert (span.trace, span.parent) == (caller.split("-")[1], caller.split("-")[2])
 
@@ -142,7 +142,7 @@ def test_the_numbers_of_functions_and_worker_are_sent(
     counted("cutout_cold_starts_total", "notify")
     counted("cutout_cold_start_seconds", "gpu_worker", phase="import")
     counted("cutout_stage_seconds", "gpu_worker", stage="network")
-    shown = httpx.get(f"{stack.worker_url}/metrics").text
+    shown = asking.get(f"{stack.worker_url}/metrics").text
     [jobs] = [line.split()[1] for line in shown.splitlines() if line.startswith("cutout_jobs_total{")]
     collector.points("cutout_jobs_total", until=lambda points: points[-1].value == float(jobs) if points else False)
 
@@ -194,7 +194,7 @@ def test_a_function_that_the_framework_forked_is_heard(stack: Stack, collector: 
     with Supervisor(tmp_path) as supervisor:
         supervisor.start(function)
         wanted = {"content_type": "image/jpeg", "size": 100}
-        reply = httpx.post(f"{url}/uploads", json=wanted, headers={"X-Api-Key": stack.api_key})
+        reply = asking.post(f"{url}/uploads", json=wanted, headers={"X-Api-Key": stack.api_key})
         assert reply.status_code == 201
         [span] = collector.spans_of(reply.json()["job_id"], until=lambda spans: len(spans) == 1)
         assert (span.service, span.name) == ("forked", "request_upload")

@@ -117,7 +117,7 @@ def test_a_task_that_is_told_to_end_ends_in_time_and_goes_on(stack: Stack) -> No
     process = catalogue.start(manifest, INSTANT_SECONDS="0.3")
     catalogue.wait_for_results(1)
     process.send_signal(signal.SIGTERM)
-    out, _ = process.communicate(timeout=10)
+    out, _ = process.communicate(timeout=PATIENCE)
     last = msgspec.json.decode(out.splitlines()[-1])
     assert (process.returncode, last["message"]) == (1, "bulk_unfinished")
 

@@ -65,7 +65,7 @@ class MortalWorkers:
         return self._process.stdout.readline().strip() == "died"
 
     def end(self) -> None:
-        self._process.communicate(timeout=30)
+        self._process.communicate(timeout=PATIENCE)
 
     def _tell(self, line: str) -> None:
         assert self._process.stdin is not None

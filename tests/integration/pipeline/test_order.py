@@ -5,12 +5,12 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from PIL import Image
 
 from events.names import job_prefix, upload_name
 from local.storefront import Accepted, RefusedError
+from tests import asking
 from tests.integration.pipeline.deliveries import CUTOUT, completed, finalized, job_push
 from tests.integration.pipeline.own_worker import a_worker
 from tests.waiting import PATIENCE, until
@@ -58,7 +58,7 @@ class TestAfterADeletion:
         self, stack: Stack, storefront: Storefront, notifications: Notifications, photo: bytes
     ) -> None:
         """The signed URL outlives its job."""
-        ticket = httpx.post(
+        ticket = asking.post(
             f"{stack.api_url}/uploads",
             headers={"X-Api-Key": stack.api_key},
             json={"content_type": "image/jpeg", "size": len(photo)},
@@ -66,7 +66,7 @@ class TestAfterADeletion:
         job = Accepted(ticket["job_id"], ticket["token"], None, None)
         storefront.delete(job)
         put = ticket["upload"]
-        httpx.put(put["url"], content=photo, headers=put["headers"]).raise_for_status()
+        asking.put(put["url"], content=photo, headers=put["headers"]).raise_for_status()
 
         name = upload_name(stack.tenant, job.job_id)
         until(lambda: stack.store.stat(stack.buckets.uploads, name), lambda stat: stat is None)
@@ -82,8 +82,8 @@ class TestAfterADeletion:
         event, push = finalized(stack, job), job_push(stack, job)
         storefront.delete(job)
 
-        httpx.post(f"{stack.events_url}/on_upload", **event).raise_for_status()
-        assert httpx.post(f"{stack.worker_url}/jobs", json=push).status_code == 204
+        asking.post(f"{stack.events_url}/on_upload", **event).raise_for_status()
+        assert asking.post(f"{stack.worker_url}/jobs", json=push).status_code == 204
         wait_for_a_later_job(storefront, notifications, photo)
         assert len(notifications.of(job.job_id)) == 1
         content = told.results[0].object.name.rsplit("/", 2)[0]
@@ -109,7 +109,7 @@ class TestOvertaking:
         self, unworked: Stack, notifications: Notifications, queued: Accepted
     ) -> None:
         with a_worker(unworked) as (_, url):
-            assert httpx.post(f"{url}/jobs", json=job_push(unworked, queued, run=1)).status_code == 204
+            assert asking.post(f"{url}/jobs", json=job_push(unworked, queued, run=1)).status_code == 204
         first = notifications.wait_for(queued.job_id, seconds=PATIENCE)
         assert completed(first).run == 1
         unworked.start_worker()
@@ -123,12 +123,12 @@ class TestOvertaking:
         self, unworked: Stack, notifications: Notifications, queued: Accepted
     ) -> None:
         """One message of the job waits from before, one more comes with the event."""
-        httpx.post(f"{unworked.events_url}/on_upload", **finalized(unworked, queued)).raise_for_status()
+        asking.post(f"{unworked.events_url}/on_upload", **finalized(unworked, queued)).raise_for_status()
         with a_worker(unworked) as (_, url):
-            assert httpx.post(f"{url}/jobs", json=job_push(unworked, queued)).status_code == 204
+            assert asking.post(f"{url}/jobs", json=job_push(unworked, queued)).status_code == 204
         first = notifications.wait_for(queued.job_id, seconds=PATIENCE)
         assert [result.cache for result in completed(first).results] == ["miss"]
-        httpx.post(f"{unworked.events_url}/on_upload", **finalized(unworked, queued)).raise_for_status()
+        asking.post(f"{unworked.events_url}/on_upload", **finalized(unworked, queued)).raise_for_status()
         unworked.start_worker()
 
         told = until(lambda: notifications.of(queued.job_id), lambda heard: len(heard) >= 3)

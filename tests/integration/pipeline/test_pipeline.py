@@ -8,11 +8,11 @@ import zlib
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 from PIL import Image
 
 from local.storefront import Accepted, RefusedError, Storefront
+from tests import asking
 from tests.integration.pipeline.deliveries import CUTOUT, completed, failed, finalized, job_push
 from tests.waiting import PATIENCE, until
 
@@ -120,7 +120,7 @@ class TestRefusedPhotos:
         self, stack: Stack, storefront: Storefront, notifications: Notifications
     ) -> None:
         """Cloud Storage holds a PUT to its signed range of lengths; fake-gcs-server doesn't."""
-        ticket = httpx.post(
+        ticket = asking.post(
             f"{stack.api_url}/uploads",
             headers={"X-Api-Key": stack.api_key},
             json={"content_type": "image/jpeg", "size": 1000},
@@ -128,7 +128,7 @@ class TestRefusedPhotos:
         put = ticket["upload"]
         assert put["headers"]["x-goog-content-length-range"] == "1,31457280"
         too_large = b"\xff\xd8\xff\xe0" + bytes(31_457_277)
-        httpx.put(put["url"], content=too_large, headers=put["headers"], timeout=PATIENCE).raise_for_status()
+        asking.put(put["url"], content=too_large, headers=put["headers"]).raise_for_status()
 
         told = failed(notifications.wait_for(ticket["job_id"], seconds=PATIENCE))
         assert (told.code, told.retryable) == ("too_large", False)
@@ -136,7 +136,7 @@ class TestRefusedPhotos:
         assert (status["state"], status["error"]["code"]) == ("failed", "too_large")
 
     def test_a_declared_size_over_the_limit_gets_no_signed_url(self, stack: Stack) -> None:
-        answer = httpx.post(
+        answer = asking.post(
             f"{stack.api_url}/uploads",
             headers={"X-Api-Key": stack.api_key},
             json={"content_type": "image/jpeg", "size": 31_457_281},
@@ -152,7 +152,7 @@ class TestDuplicates:
     ) -> None:
         job = storefront.upload(photo, "image/jpeg", [CUTOUT])
         notifications.wait_for(job.job_id, seconds=PATIENCE)
-        httpx.post(f"{stack.events_url}/on_upload", **finalized(stack, job)).raise_for_status()
+        asking.post(f"{stack.events_url}/on_upload", **finalized(stack, job)).raise_for_status()
 
         told = until(lambda: notifications.of(job.job_id), lambda heard: len(heard) >= 2)
         assert len({one.event.id for one in told}) == 1
@@ -163,7 +163,7 @@ class TestDuplicates:
     ) -> None:
         job = storefront.upload(photo, "image/jpeg", [CUTOUT])
         first = notifications.wait_for(job.job_id, seconds=PATIENCE)
-        answer = httpx.post(f"{stack.worker_url}/jobs", json=job_push(stack, job))
+        answer = asking.post(f"{stack.worker_url}/jobs", json=job_push(stack, job))
 
         assert answer.status_code == 204
         told = until(lambda: notifications.of(job.job_id), lambda heard: len(heard) >= 2)
@@ -197,13 +197,13 @@ class TestAccess:
     def test_another_jobs_token_is_refused(self, storefront: Storefront, photo: bytes, stack: Stack) -> None:
         mine = storefront.upload(photo, "image/jpeg", [CUTOUT])
         other = storefront.upload(photo, "image/jpeg", [CUTOUT])
-        answer = httpx.get(f"{stack.api_url}/jobs/{mine.job_id}", headers={"Authorization": f"Bearer {other.token}"})
+        answer = asking.get(f"{stack.api_url}/jobs/{mine.job_id}", headers={"Authorization": f"Bearer {other.token}"})
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
 
     def test_another_tenants_token_finds_no_job(self, storefront: Storefront, photo: bytes, stack: Stack) -> None:
         mine = storefront.upload(photo, "image/jpeg", [CUTOUT])
         foreign = f"{stack.other_tenant}.{mine.token.partition('.')[2]}"
-        answer = httpx.get(f"{stack.api_url}/jobs/{mine.job_id}", headers={"Authorization": f"Bearer {foreign}"})
+        answer = asking.get(f"{stack.api_url}/jobs/{mine.job_id}", headers={"Authorization": f"Bearer {foreign}"})
         assert answer.status_code == 404
 
     def test_a_hash_finds_nothing_of_another_tenant(
@@ -220,7 +220,7 @@ class TestAccess:
             nobody.upload(b"x", "image/jpeg", [CUTOUT])
 
     def test_a_page_of_a_foreign_origin_is_refused(self, stack: Stack) -> None:
-        answer = httpx.post(
+        answer = asking.post(
             f"{stack.api_url}/uploads",
             headers={"X-Api-Key": stack.api_key, "Origin": "https://evil.example"},
             json={"content_type": "image/jpeg", "size": 1},

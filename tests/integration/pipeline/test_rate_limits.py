@@ -26,6 +26,7 @@ from local.ports import LOOPBACK, free_ports
 from local.processes import Process, Program, http_answers
 from local.signing_key import ensure_signing_key
 from local.stack import ROOT
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +78,7 @@ class Instance:
 
     def __init__(self, process: Process, url: str) -> None:
         self._process = process
-        self._client = httpx.Client(base_url=url, trust_env=False, timeout=10.0)
+        self._client = httpx.Client(base_url=url, trust_env=False, timeout=PATIENCE)
 
     def request_upload(self, client: str, **headers: str) -> httpx.Response:
         """As the front end hands it over that got it from this client."""

@@ -23,6 +23,7 @@ from events.recipe import Recipe
 from events.trace import new_traceparent
 from jobs.dispatch import job_message
 from jobs.outcome import JobRun
+from tests import asking
 from tests.integration.pipeline.deliveries import completed, push_of
 from tests.integration.pipeline.own_worker import a_worker
 from tests.waiting import PATIENCE, until
@@ -67,8 +68,8 @@ def test_jobs_that_arrive_together_go_through_the_network_together(stack: Stack,
         a_worker(stack, INSTANT_BATCH="4", INSTANT_SECONDS="0.3") as (_, url),
         ThreadPoolExecutor(len(pushes)) as pool,
     ):
-        answers = list(pool.map(lambda push: httpx.post(f"{url}/jobs", json=push[1], timeout=PATIENCE), pushes))
-        metrics = httpx.get(f"{url}/metrics").text
+        answers = list(pool.map(lambda push: asking.post(f"{url}/jobs", json=push[1]), pushes))
+        metrics = asking.get(f"{url}/metrics").text
 
     assert [answer.status_code for answer in answers] == [204] * len(pushes)
     for job_id, _ in pushes:
@@ -86,8 +87,8 @@ def test_jobs_for_one_photo_that_arrive_together_go_through_the_network_once(
         a_worker(stack, INSTANT_BATCH="4", INSTANT_SECONDS="0.5") as (_, url),
         ThreadPoolExecutor(len(pushes)) as pool,
     ):
-        answers = list(pool.map(lambda push: httpx.post(f"{url}/jobs", json=push[1], timeout=PATIENCE), pushes))
-        metrics = httpx.get(f"{url}/metrics").text
+        answers = list(pool.map(lambda push: asking.post(f"{url}/jobs", json=push[1]), pushes))
+        metrics = asking.get(f"{url}/metrics").text
 
     assert [answer.status_code for answer in answers] == [204] * len(pushes)
     told = [completed(notifications.wait_for(job_id, seconds=PATIENCE)) for job_id, _ in pushes]
@@ -96,7 +97,7 @@ def test_jobs_for_one_photo_that_arrive_together_go_through_the_network_once(
 
 
 def _end_once_busy(process: Popen[bytes], url: str) -> None:
-    until(lambda: httpx.get(f"{url}/metrics").text, lambda metrics: "cutout_jobs_in_flight 1.0" in metrics)
+    until(lambda: asking.get(f"{url}/metrics").text, lambda metrics: "cutout_jobs_in_flight 1.0" in metrics)
     process.send_signal(signal.SIGTERM)
 
 
@@ -110,7 +111,7 @@ def test_a_worker_that_is_told_to_end_finishes_its_job_first(stack: Stack, notif
         _end_once_busy(process, url)
 
         assert answer.result().status_code == 204
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     assert isinstance(notifications.wait_for(job_id, seconds=PATIENCE).result, ResultCompleted)
 
 
@@ -136,7 +137,7 @@ def test_a_push_with_two_bad_fields_is_refused_and_both_are_named(stack: Stack) 
     data = base64.b64decode(push["message"]["data"]).replace(b'"lane":"gpu"', b'"lane":"tpu"')
     data = data.replace(f'"tenant":"{stack.tenant}"'.encode(), b'"tenant":"../x"')
     push["message"]["data"] = base64.b64encode(data).decode()
-    answer = httpx.post(f"{stack.worker_url}/jobs", json=push)
+    answer = asking.post(f"{stack.worker_url}/jobs", json=push)
 
     assert answer.status_code == 400
     message = answer.json()["error"]["message"]

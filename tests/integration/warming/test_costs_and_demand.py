@@ -7,7 +7,6 @@ from decimal import Decimal
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -18,6 +17,7 @@ from jobs.desk import utc_now
 from local.notifications import Notifications
 from local.stack import DATASET
 from planner.worker import Worker
+from tests import asking
 from tests.integration.warming.test_warming import beacon
 from tests.waiting import PATIENCE, until
 from warehouse.demand import RecordedDemand
@@ -118,7 +118,7 @@ def _jobs_of_today(demand: RecordedDemand) -> int:
 
 def _precompute(shop: Shop) -> Any:
     """Cloud Scheduler's call."""
-    answer = httpx.post(f"{shop.stack.events_url}/precompute", timeout=30)
+    answer = asking.post(f"{shop.stack.events_url}/precompute")
     answer.raise_for_status()
     return answer.json()
 

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from events.names import activity_name
 from events.trace import new_traceparent
 from jobs.desk import utc_now
@@ -17,9 +15,12 @@ from jobs.flags import Flags
 from jobs.warmups import BookedWarmup
 from planner.warmups import Warmup
 from planner.worker import Worker
+from tests import asking
 from tests.waiting import until
 
 if TYPE_CHECKING:
+    import httpx
+
     from tests.integration.warming.conftest import Shop
 
 WAKE_NANO_USD = Worker().nano_usd(Worker().wake_seconds)
@@ -29,7 +30,7 @@ def beacon(shop: Shop, stage: str, *, session: str | None = None, **request: Any
     """What `navigator.sendBeacon(url, JSON.stringify(...))` sends."""
     body = {"session": session or secrets.token_urlsafe(16), "stage": stage, "key": shop.stack.api_key}
     headers = {"Content-Type": "text/plain;charset=UTF-8", "Origin": shop.stack.api_url}
-    return httpx.post(f"{shop.stack.api_url}/intents", content=json.dumps(body), headers=headers, **request)
+    return asking.post(f"{shop.stack.api_url}/intents", content=json.dumps(body), headers=headers, **request)
 
 
 def busy_hour(shop: Shop) -> None:
@@ -101,11 +102,11 @@ class TestIntents:
     def test_an_unknown_key_and_a_foreign_page_are_refused(self, shop: Shop) -> None:
         url = f"{shop.stack.api_url}/intents"
         body = {"session": secrets.token_urlsafe(16), "stage": "file_chosen"}
-        assert httpx.post(url, json=body).status_code == 401
-        assert httpx.post(url, json=body, params={"key": "nobody's"}).status_code == 401
+        assert asking.post(url, json=body).status_code == 401
+        assert asking.post(url, json=body, params={"key": "nobody's"}).status_code == 401
         foreign = {"Origin": "https://evil.example"}
-        assert httpx.post(url, json=body, params={"key": shop.stack.api_key}, headers=foreign).status_code == 403
-        assert httpx.post(url, json=body, params={"key": shop.stack.api_key}).status_code == 204
+        assert asking.post(url, json=body, params={"key": shop.stack.api_key}, headers=foreign).status_code == 403
+        assert asking.post(url, json=body, params={"key": shop.stack.api_key}).status_code == 204
         until(shop.decisions, bool)
 
 
@@ -171,4 +172,4 @@ def _delivered(shop: Shop, message_id: str, published: str) -> httpx.Response:
         "ce-time": published,
     }
     body = {"message": {"messageId": message_id, "attributes": {"tick": "warm"}, "data": "", "publishTime": published}}
-    return httpx.post(f"{shop.stack.events_url}/warm", headers=headers, json=body, timeout=30)
+    return asking.post(f"{shop.stack.events_url}/warm", headers=headers, json=body)

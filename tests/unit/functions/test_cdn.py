@@ -6,7 +6,6 @@ import hashlib
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
-import httpx
 import pytest
 
 from cloud.cdn import CdnKey, CdnUrlSigner
@@ -15,6 +14,7 @@ from cloud.signing import V4UrlSigner
 from functions.settings import CdnSettings
 from functions.wiring import Parts
 from local.signing_key import ensure_signing_key
+from tests import asking
 from tests.fakes import FakeSigner
 from tests.unit.cloud.loopback_cdn import loopback_cdn
 from tests.unit.functions.test_settings import COMMON
@@ -47,7 +47,7 @@ def test_a_done_jobs_results_are_fetched_from_the_cdn(cdn_api: Api) -> None:
     for shown, result in zip(cdn_api.status_of(job).json["results"], told.results, strict=True):
         stored = cdn_api.scene.store.peek(BUCKETS.results, result.object.name)
         assert stored is not None
-        answer = httpx.get(shown["url"])
+        answer = asking.get(shown["url"])
         assert (answer.content, answer.headers["Content-Type"]) == (stored.data, shown["content_type"])
 
 
@@ -57,7 +57,7 @@ def test_a_photo_that_is_known_is_answered_with_urls_of_the_cdn_too(cdn_api: Api
     reply = cdn_api.request_upload(wanted | {"sha256": hashlib.sha256(photo()).hexdigest()})
     assert reply.status == HTTPStatus.OK
     (result,) = reply.json["results"]
-    assert len(httpx.get(result["url"]).content) == result["bytes"]
+    assert len(asking.get(result["url"]).content) == result["bytes"]
 
 
 def test_uploads_go_to_the_bucket(cdn_api: Api) -> None:
@@ -69,15 +69,15 @@ def test_after_an_hour_the_status_has_to_be_asked_again(cdn_api: Api) -> None:
     job = cdn_api.scene.run(recipes=RECIPES[:1])
     url = cdn_api.status_of(job).json["results"][0]["url"]
     cdn_api.scene.clock.advance(3600)
-    assert httpx.get(url).status_code == HTTPStatus.FORBIDDEN
-    assert httpx.get(cdn_api.status_of(job).json["results"][0]["url"]).is_success
+    assert asking.get(url).status_code == HTTPStatus.FORBIDDEN
+    assert asking.get(cdn_api.status_of(job).json["results"][0]["url"]).is_success
 
 
 def test_without_a_signature_nothing_is_given_out(cdn_api: Api) -> None:
     job = cdn_api.scene.run(recipes=RECIPES[:1])
     url = cdn_api.status_of(job).json["results"][0]["url"]
-    assert httpx.get(url).is_success
-    assert httpx.get(url.partition("?")[0]).status_code == HTTPStatus.FORBIDDEN
+    assert asking.get(url).is_success
+    assert asking.get(url.partition("?")[0]).status_code == HTTPStatus.FORBIDDEN
 
 
 class TestSettings:
