@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import torch
@@ -14,27 +14,24 @@ from tests.parity.photos import as_inputs
 from tests.parity.reference import reference_network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+
+SIDE: Final = 128
+"""Pixels. Windows are padded at that size, as they are at 1024 px."""
 
 
 @pytest.fixture(scope="package")
-def calibrated() -> Callable[[int], Any]:
-    """Makes the original network for a base size, with random weights; the same ones every time."""
+def original() -> Any:
+    """The original network for a base size of `SIDE`, with random weights; the same ones every time.
 
-    def make(base_size: int) -> Any:
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            network = reference_network(base_size)
-        calibrate(network, as_inputs(["astronaut", "coffee"], 384, 384), seed=0)
-        return network
-
-    return make
-
-
-@pytest.fixture(scope="package")
-def original(calibrated: Callable[[int], Any]) -> Any:
-    """The original network of the `fast` checkpoint's size, 384. Not to be changed."""
-    return calibrated(384)
+    Not to be changed.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = reference_network(SIDE)
+    calibrate(network, as_inputs(["astronaut", "coffee"], SIDE, SIDE), seed=0)
+    return network
 
 
 @pytest.fixture(scope="package")

@@ -51,7 +51,7 @@ class _Compose:
 
 
 def _unused(*_args: object, **_settings: object) -> None:
-    """Made when a Remover is, and called for NumPy photos or for training only."""
+    """Made or called where a network or a Remover is made, and of no effect on what it computes once it has weights."""
 
 
 _STAND_INS: Final[dict[str, dict[str, object]]] = {
@@ -59,7 +59,7 @@ _STAND_INS: Final[dict[str, dict[str, object]]] = {
     "timm.layers": {
         "DropPath": lambda _rate: nn.Identity(),
         "to_2tuple": lambda side: (side, side),
-        "trunc_normal_": nn.init.trunc_normal_,
+        "trunc_normal_": _unused,
     },
     "kornia": {},
     "kornia.morphology": {"dilation": _unused, "erosion": _unused},
