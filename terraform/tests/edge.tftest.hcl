@@ -3,9 +3,10 @@ mock_provider "google" {
   override_during = plan
 }
 
-run "a_client_may_order_ten_times_a_minute_and_ask_for_more" {
+run "by_default" {
   command = plan
 
+  # A client may order ten times a minute and ask for more.
   assert {
     condition = {
       for rule in google_compute_security_policy.public.rule : rule.priority => {
@@ -36,11 +37,8 @@ run "a_client_may_order_ten_times_a_minute_and_ask_for_more" {
     condition     = toset(keys(google_compute_backend_service.public)) == toset(["delete_job", "intents", "job_status", "request_upload", "restyle"]) && alltrue([for service in google_compute_backend_service.public : service.security_policy == google_compute_security_policy.public.id])
     error_message = "A public function stands without the rate limit."
   }
-}
 
-run "paths_lead_where_the_local_gateway_leads_them" {
-  command = plan
-
+  # Paths lead where the local gateway leads them.
   assert {
     condition = [
       for rule in google_compute_url_map.this.path_matcher[0].route_rules : join(" ", compact([
@@ -59,6 +57,12 @@ run "paths_lead_where_the_local_gateway_leads_them" {
   assert {
     condition     = google_compute_managed_ssl_certificate.this.managed[0].domains == tolist(["api.example.com"])
     error_message = "The certificate is for the domain."
+  }
+
+  # Without the cdn the bucket gives out results.
+  assert {
+    condition     = length(google_compute_backend_bucket.results) == 0 && !anytrue([for function in google_cloudfunctions2_function.this : contains(keys(function.service_config[0].environment_variables), "CDN_HOST")]) && !contains(output.secrets, "cdn-key")
+    error_message = "Something is there for a CDN that is off."
   }
 }
 
@@ -128,15 +132,6 @@ run "whoever_hands_out_urls_signs_for_the_cdn" {
   assert {
     condition     = contains(google_compute_backend_bucket.results["results"].custom_response_headers, "Content-Disposition: attachment")
     error_message = "A result opens as a page of the CDN's domain."
-  }
-}
-
-run "without_the_cdn_the_bucket_gives_out_results" {
-  command = plan
-
-  assert {
-    condition     = length(google_compute_backend_bucket.results) == 0 && !anytrue([for function in google_cloudfunctions2_function.this : contains(keys(function.service_config[0].environment_variables), "CDN_HOST")]) && !contains(output.secrets, "cdn-key")
-    error_message = "Something is there for a CDN that is off."
   }
 }
 

@@ -3,9 +3,10 @@ mock_provider "google" {
   override_during = plan
 }
 
-run "only_the_public_functions_can_be_called_from_outside" {
+run "by_default" {
   command = plan
 
+  # Only the public functions can be called from outside.
   assert {
     condition     = toset([for name, function in google_cloudfunctions2_function.this : name if function.service_config[0].ingress_settings != "ALLOW_INTERNAL_ONLY"]) == toset(["delete_job", "intents", "job_status", "request_upload", "restyle"])
     error_message = "A function that answers events can be reached from outside."
@@ -20,11 +21,8 @@ run "only_the_public_functions_can_be_called_from_outside" {
     condition     = toset([for name, grant in google_cloud_run_v2_service_iam_member.public : name if grant.member == "allUsers"]) == toset(["delete_job", "intents", "job_status", "request_upload", "restyle"])
     error_message = "allUsers may call other functions than the public ones."
   }
-}
 
-run "each_function_has_an_account_of_its_own_and_bounds" {
-  command = plan
-
+  # Each function has an account of its own and bounds.
   assert {
     condition     = length(distinct([for function in google_cloudfunctions2_function.this : function.service_config[0].service_account_email])) == 16
     error_message = "Two functions share an account."
@@ -45,35 +43,9 @@ run "each_function_has_an_account_of_its_own_and_bounds" {
     condition     = alltrue([for subscription in local.subscriptions : google_cloudfunctions2_function.this[subscription.function].service_config[0].timeout_seconds <= 600 if can(subscription.function)])
     error_message = "A function may work on a message after Pub/Sub has sent it again."
   }
-}
 
-run "a_function_may_have_more_instances_where_the_project_has_room" {
-  command = plan
-
-  variables {
-    most_instances = { render = 40 }
-  }
-
-  assert {
-    condition     = [for name in ["render", "restyle"] : google_cloudfunctions2_function.this[name].service_config[0].max_instance_count] == [40, 10]
-    error_message = "The variable decides for the function that it names."
-  }
-}
-
-run "a_function_that_there_is_not_has_no_instances" {
-  command = plan
-
-  variables {
-    most_instances = { renders = 40 }
-  }
-
-  expect_failures = [var.most_instances]
-}
-
-# All rights that there are: whoever adds one adds it here, too.
-run "functions_have_exactly_these_rights" {
-  command = plan
-
+  # Functions have exactly these rights.
+  # All rights that there are: whoever adds one adds it here, too.
   assert {
     condition = {
       for function in keys(local.functions) : function => join(", ", sort([
@@ -156,48 +128,14 @@ run "functions_have_exactly_these_rights" {
     ])
     error_message = "A function may read other secrets than those listed here."
   }
-}
 
-run "public_functions_count_requests_together_where_there_is_a_redis" {
-  command = plan
-
-  variables {
-    rate_limits_redis = { network = "inside", subnetwork = "inside-us" }
-  }
-
-  assert {
-    condition = toset([
-      for name, function in google_cloudfunctions2_function.this : name
-      if try(function.service_config[0].direct_vpc_network_interface[0].subnetwork, "") == "inside-us"
-      && function.service_config[0].direct_vpc_egress == "VPC_EGRESS_PRIVATE_RANGES_ONLY"
-      && contains([for secret in function.service_config[0].secret_environment_variables : secret.key], "RATE_LIMIT_STORAGE")
-    ]) == local.public_functions
-    error_message = "A public function counts for itself, or can't reach the Redis."
-  }
-
-  assert {
-    condition     = length([for name in keys(google_secret_manager_secret_iam_member.function) : name if endswith(name, " rate-limit-storage")]) == length(local.public_functions)
-    error_message = "The Redis' password is for those who count in it, and for nobody else."
-  }
-
-  assert {
-    condition     = contains(output.secrets, "rate-limit-storage")
-    error_message = "Without a version of its secret, no public function would start."
-  }
-}
-
-run "without_a_redis_each_instance_counts_for_itself" {
-  command = plan
-
+  # Without a redis each instance counts for itself.
   assert {
     condition     = !contains(output.secrets, "rate-limit-storage") && alltrue([for function in google_cloudfunctions2_function.this : length(function.service_config[0].direct_vpc_network_interface) == 0])
     error_message = "A function is in a network that it needs nothing of."
   }
-}
 
-run "rights_are_what_they_are_called" {
-  command = plan
-
+  # Rights are what they are called.
   # A delete of what is gone already is told as such only to those who may list. Browsers only create uploads.
   assert {
     condition     = alltrue([for function in local.functions : length(setsubtract(concat(try(function.deletes, []), try(function.creates, [])), concat(try(function.reads, []), ["dead-letters"], try(function.signs, false) ? ["uploads"] : []))) == 0])
@@ -226,11 +164,8 @@ run "rights_are_what_they_are_called" {
     ])
     error_message = "A role in the whole project is too large."
   }
-}
 
-run "the_worker_and_the_pushes_have_exactly_these_rights" {
-  command = plan
-
+  # The worker and the pushes have exactly these rights.
   assert {
     condition = toset(keys(google_storage_bucket_iam_member.worker)) == toset([
       "read uploads", "delete uploads",
@@ -256,11 +191,8 @@ run "the_worker_and_the_pushes_have_exactly_these_rights" {
     condition     = alltrue([for grant in google_cloud_run_v2_service_iam_member.on_alert : grant.role == "roles/run.developer" && grant.name == "gpu-worker"]) && google_service_account_iam_member.on_alert.role == "roles/iam.serviceAccountUser"
     error_message = "on_alert may change the worker, and nothing else."
   }
-}
 
-run "the_scheduler_calls_when_it_should" {
-  command = plan
-
+  # The scheduler calls when it should.
   assert {
     condition     = { for name, job in google_cloud_scheduler_job.call : name => "${job.schedule} ${job.http_target[0].http_method}" } == { precompute = "10 3 * * * POST", reconcile_idle = "20 * * * * POST", sweep_deliveries = "* * * * * POST" }
     error_message = "Deliveries are swept every minute, idle time is reconciled every hour, recipes are precomputed at night."
@@ -269,6 +201,63 @@ run "the_scheduler_calls_when_it_should" {
   assert {
     condition     = alltrue([for name, job in google_cloud_scheduler_job.call : tonumber(trimsuffix(job.attempt_deadline, "s")) <= 1800 && tonumber(trimsuffix(job.attempt_deadline, "s")) == google_cloudfunctions2_function.this[name].service_config[0].timeout_seconds])
     error_message = "The scheduler waits as long as the function may take, and half an hour at most."
+  }
+
+  # A catalogue has two tasks and no bucket of its own unless it is told.
+  assert {
+    condition     = google_cloud_run_v2_job.catalogue["catalogue"].template[0].task_count == 2 && length(google_storage_bucket_iam_member.catalogue) == 0
+    error_message = "The job costs nothing until it is executed, so it is there."
+  }
+}
+
+run "a_function_may_have_more_instances_where_the_project_has_room" {
+  command = plan
+
+  variables {
+    most_instances = { render = 40 }
+  }
+
+  assert {
+    condition     = [for name in ["render", "restyle"] : google_cloudfunctions2_function.this[name].service_config[0].max_instance_count] == [40, 10]
+    error_message = "The variable decides for the function that it names."
+  }
+}
+
+run "a_function_that_there_is_not_has_no_instances" {
+  command = plan
+
+  variables {
+    most_instances = { renders = 40 }
+  }
+
+  expect_failures = [var.most_instances]
+}
+
+run "public_functions_count_requests_together_where_there_is_a_redis" {
+  command = plan
+
+  variables {
+    rate_limits_redis = { network = "inside", subnetwork = "inside-us" }
+  }
+
+  assert {
+    condition = toset([
+      for name, function in google_cloudfunctions2_function.this : name
+      if try(function.service_config[0].direct_vpc_network_interface[0].subnetwork, "") == "inside-us"
+      && function.service_config[0].direct_vpc_egress == "VPC_EGRESS_PRIVATE_RANGES_ONLY"
+      && contains([for secret in function.service_config[0].secret_environment_variables : secret.key], "RATE_LIMIT_STORAGE")
+    ]) == local.public_functions
+    error_message = "A public function counts for itself, or can't reach the Redis."
+  }
+
+  assert {
+    condition     = length([for name in keys(google_secret_manager_secret_iam_member.function) : name if endswith(name, " rate-limit-storage")]) == length(local.public_functions)
+    error_message = "The Redis' password is for those who count in it, and for nobody else."
+  }
+
+  assert {
+    condition     = contains(output.secrets, "rate-limit-storage")
+    error_message = "Without a version of its secret, no public function would start."
   }
 }
 
@@ -301,15 +290,6 @@ run "a_catalogue_has_a_job" {
   assert {
     condition     = { for name, grant in google_storage_bucket_iam_member.catalogue : name => "${grant.role} ${grant.member}" } == { acme-photos = "roles/storage.objectViewer ${google_service_account.worker.member}" }
     error_message = "The job may read the catalogue's buckets, and only read them."
-  }
-}
-
-run "a_catalogue_has_two_tasks_and_no_bucket_of_its_own_unless_it_is_told" {
-  command = plan
-
-  assert {
-    condition     = google_cloud_run_v2_job.catalogue["catalogue"].template[0].task_count == 2 && length(google_storage_bucket_iam_member.catalogue) == 0
-    error_message = "The job costs nothing until it is executed, so it is there."
   }
 }
 

@@ -3,9 +3,10 @@ mock_provider "google" {
   override_during = plan
 }
 
-run "every_message_that_is_given_up_is_kept" {
+run "by_default" {
   command = plan
 
+  # Every message that is given up is kept.
   assert {
     condition = alltrue([
       for subscription in google_pubsub_subscription.this : alltrue([
@@ -44,11 +45,8 @@ run "every_message_that_is_given_up_is_kept" {
     condition     = local.agents.pubsub == "serviceAccount:service-123456789012@gcp-sa-pubsub.iam.gserviceaccount.com"
     error_message = "Pub/Sub moves messages as its own agent."
   }
-}
 
-run "subscriptions_wait_and_last" {
-  command = plan
-
+  # Subscriptions wait and last.
   assert {
     condition = alltrue([
       for subscription in google_pubsub_subscription.this : subscription.ack_deadline_seconds == 600
@@ -67,11 +65,8 @@ run "subscriptions_wait_and_last" {
     condition     = google_cloud_scheduler_job.warm.pubsub_target[0].attributes["tick"] == "warm" && google_cloud_scheduler_job.warm.schedule == "* * * * *"
     error_message = "The tick comes every minute, and says that it is one."
   }
-}
 
-run "pushes_say_who_they_are" {
-  command = plan
-
+  # Pushes say who they are.
   assert {
     condition = alltrue([
       for name, subscription in google_pubsub_subscription.this :
@@ -89,11 +84,8 @@ run "pushes_say_who_they_are" {
     ])
     error_message = "The worker expects another audience than its pushes name."
   }
-}
 
-run "googles_own_accounts_may_do_what_they_do_for_us" {
-  command = plan
-
+  # Googles own accounts may do what they do for us.
   assert {
     condition = { for grant in google_service_account_iam_member.pushes : grant.service_account_id => "${grant.role} ${grant.member}" } == {
       for account in [google_service_account.events, google_service_account.push] : account.name =>
@@ -106,11 +98,8 @@ run "googles_own_accounts_may_do_what_they_do_for_us" {
     condition     = "${google_project_iam_member.eventarc.role} ${google_project_iam_member.eventarc.member}" == "roles/eventarc.serviceAgent serviceAccount:service-123456789012@gcp-sa-eventarc.iam.gserviceaccount.com"
     error_message = "Eventarc's account can't make the subscription of the trigger."
   }
-}
 
-run "schemas_refuse_what_nobody_can_read" {
-  command = plan
-
+  # Schemas refuse what nobody can read.
   assert {
     condition = { for name, topic in google_pubsub_topic.this : name => one(topic.schema_settings[*].encoding) if length(topic.schema_settings) > 0 } == {
       costs = "JSON", jobs = "JSON", renders = "JSON", results = "JSON", warmups = "JSON"
@@ -118,3 +107,4 @@ run "schemas_refuse_what_nobody_can_read" {
     error_message = "A topic has a schema that it should not have, or none that it should."
   }
 }
+

@@ -3,9 +3,10 @@ mock_provider "google" {
   override_during = plan
 }
 
-run "every_alert_says_what_to_do_and_tells_the_topic" {
+run "by_default" {
   command = plan
 
+  # Every alert says what to do and tells the topic.
   assert {
     condition = alltrue([
       for key, policy in google_monitoring_alert_policy.this :
@@ -34,11 +35,8 @@ run "every_alert_says_what_to_do_and_tells_the_topic" {
     ])
     error_message = "There are other alerts than those listed here."
   }
-}
 
-run "every_condition_has_one_kind" {
-  command = plan
-
+  # Every condition has one kind.
   assert {
     condition = alltrue(flatten([
       for policy in google_monitoring_alert_policy.this : [
@@ -58,11 +56,8 @@ run "every_condition_has_one_kind" {
     ])
     error_message = "A policy on log lines has one condition and a limit of notifications; no other has one."
   }
-}
 
-run "what_runs_beside_the_services_fails_loudly_too" {
-  command = plan
-
+  # What runs beside the services fails loudly too.
   assert {
     condition     = google_monitoring_alert_policy.this["catalogue"].conditions[0].condition_matched_log[0].filter == "resource.type=\"cloud_run_job\" severity>=ERROR"
     error_message = "An error of a catalogue is told."
@@ -80,12 +75,9 @@ run "what_runs_beside_the_services_fails_loudly_too" {
     ])
     error_message = "Errors of the services are told as such."
   }
-}
 
-# Monitoring refuses a filter on a metric that it has not heard of, which takes minutes after the metric was made.
-run "no_alert_is_refused_for_a_metric_of_our_own_that_is_new" {
-  command = plan
-
+  # No alert is refused for a metric of our own that is new.
+  # Monitoring refuses a filter on a metric that it has not heard of, which takes minutes after the metric was made.
   assert {
     condition = alltrue(flatten([
       for policy in google_monitoring_alert_policy.this : [
@@ -101,11 +93,8 @@ run "no_alert_is_refused_for_a_metric_of_our_own_that_is_new" {
     condition     = google_monitoring_alert_policy.this["cold-starts"].conditions[0].condition_prometheus_query_language[0].query == "sum(increase(logging_googleapis_com:user_cutout_worker_starts{monitored_resource=\"cloud_run_revision\"}[1h])) > 12"
     error_message = "More than 12 starts in an hour are too many."
   }
-}
 
-run "burn_rates_are_those_of_two_windows" {
-  command = plan
-
+  # Burn rates are those of two windows.
   assert {
     condition = alltrue([
       for policy in [google_monitoring_alert_policy.this["slo-jobs-fast"], google_monitoring_alert_policy.this["slo-api-fast"]] :
@@ -131,11 +120,8 @@ run "burn_rates_are_those_of_two_windows" {
     condition     = alltrue([for slo in google_monitoring_slo.this : slo.goal == 0.999])
     error_message = "The objectives are 99.9%."
   }
-}
 
-run "the_dashboard_shows_what_was_asked_for" {
-  command = plan
-
+  # The dashboard shows what was asked for.
   assert {
     condition     = length(jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles) == 19
     error_message = "The dashboard has 19 charts."

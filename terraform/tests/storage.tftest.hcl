@@ -3,9 +3,10 @@ mock_provider "google" {
   override_during = plan
 }
 
-run "no_bucket_is_public" {
+run "by_default" {
   command = plan
 
+  # No bucket is public.
   assert {
     condition = alltrue([
       for bucket in concat(values(google_storage_bucket.this), [google_storage_bucket.source]) :
@@ -21,11 +22,8 @@ run "no_bucket_is_public" {
     ])
     error_message = "Somebody besides the project's accounts may use a bucket."
   }
-}
 
-run "temporary_data_goes_by_itself" {
-  command = plan
-
+  # Temporary data goes by itself.
   assert {
     condition = {
       for name, bucket in google_storage_bucket.this : name => [
@@ -49,16 +47,19 @@ run "temporary_data_goes_by_itself" {
     ]...) == { "~intents/" = 1, "~activity/" = 3, "~precompute/" = 3, "~rates/" = 3, "~warming/" = 3 }
     error_message = "Traces in the jobs bucket are kept for another time than they should."
   }
-}
 
-run "browsers_of_the_shops_may_upload" {
-  command = plan
-
+  # Browsers of the shops may upload.
   assert {
     condition = [for cors in google_storage_bucket.this["uploads"].cors : { origin = cors.origin, method = cors.method }] == [
       { origin = tolist(["https://shop.example.com"]), method = tolist(["PUT"]) },
     ]
     error_message = "The uploads bucket must take a PUT from the tenants' pages, and from no others."
+  }
+
+  # Secrets stay where they are with one region.
+  assert {
+    condition     = alltrue([for secret in google_secret_manager_secret.this : secret.replication[0].user_managed[0].replicas[*].location == tolist(["us-central1"])])
+    error_message = "A secret is kept in the first region."
   }
 }
 
@@ -93,15 +94,6 @@ run "uploads_may_be_kept_for_longer_but_never_longer_than_the_records_of_their_j
   }
 
   expect_failures = [var.retention_days]
-}
-
-run "secrets_stay_where_they_are_with_one_region" {
-  command = plan
-
-  assert {
-    condition     = alltrue([for secret in google_secret_manager_secret.this : secret.replication[0].user_managed[0].replicas[*].location == tolist(["us-central1"])])
-    error_message = "A secret is kept in the first region."
-  }
 }
 
 run "secrets_stay_where_they_are_with_two_regions" {

@@ -3,9 +3,10 @@ mock_provider "google" {
   override_during = plan
 }
 
-run "costs_nothing_when_idle_and_is_bounded" {
+run "by_default" {
   command = plan
 
+  # Costs nothing when idle and is bounded.
   assert {
     condition     = google_cloud_run_v2_service.worker["us-central1"].template[0].scaling[0].min_instance_count == 0
     error_message = "The worker must scale to zero."
@@ -25,11 +26,8 @@ run "costs_nothing_when_idle_and_is_bounded" {
     condition     = google_cloud_run_v2_service.worker["us-central1"].template[0].max_instance_request_concurrency == 8
     error_message = "An instance takes two batches of four."
   }
-}
 
-run "nobody_reaches_it_but_pushes" {
-  command = plan
-
+  # Nobody reaches it but pushes.
   assert {
     condition     = alltrue([for worker in google_cloud_run_v2_service.worker : worker.ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY"])
     error_message = "The worker must not be reachable from the internet."
@@ -50,11 +48,8 @@ run "nobody_reaches_it_but_pushes" {
     ])
     error_message = "allUsers, or another account, may call the worker."
   }
-}
 
-run "is_ready_once_the_network_is_warm" {
-  command = plan
-
+  # Is ready once the network is warm.
   assert {
     condition     = google_cloud_run_v2_service.worker["us-central1"].template[0].containers[0].startup_probe[0].http_get[0].path == "/health"
     error_message = "The startup probe must wait for the weights and the warm pass."
