@@ -58,6 +58,8 @@ _BACKGROUND: Final = ROOT / "assets" / "photos" / "temple.jpg"
 
 _QUICK: Final = (timedelta(milliseconds=100), timedelta(seconds=1))
 _SERVICE: Final = "gpu-worker"
+_SWEEP_SECONDS: Final = 1.0
+"""At least, between two sweeps: five a second took a quarter of a core of a system that had nothing to do."""
 _RECONCILE_SECONDS: Final = 600.0
 """An hour is reconciled once it is over: in the cloud once an hour, here soon after the start as well."""
 _PRECOMPUTE_SECONDS: Final = 3600.0
@@ -318,7 +320,7 @@ class Stack:
 
     def _ticks(self) -> list[Tick]:
         return [
-            Tick(2 * self._backoff[0].total_seconds(), f"{self.events_url}/sweep_deliveries"),
+            Tick(max(_SWEEP_SECONDS, 2 * self._backoff[0].total_seconds()), f"{self.events_url}/sweep_deliveries"),
             Tick(_RECONCILE_SECONDS, f"{self.events_url}/reconcile_idle"),
             Tick(_PRECOMPUTE_SECONDS, f"{self.events_url}/precompute"),
             self._warming_tick(),

@@ -101,7 +101,7 @@ def cpu_index() -> str:
 def checkpoint() -> Iterator[Path]:
     """Random weights, as the official checkpoints are stored."""
     network = InSPyReNet(384).eval()
-    calibrate(network, torch.rand(1, 3, 384, 384, generator=torch.Generator().manual_seed(0)), seed=0)
+    calibrate(network, torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0)), seed=0)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "checkpoint.pth")
         torch.save(network.state_dict(), path)
