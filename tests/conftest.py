@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.scheduling import FolderScheduling, long_ones_first
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xdist.remote import Producer
-
-    from tests.scheduling import FolderScheduling
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -23,9 +23,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> FolderScheduling:
-    from tests.scheduling import FolderScheduling  # noqa: PLC0415  # nothing of xdist where there is one process
-
     return FolderScheduling(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    long_ones_first(items)
 
 
 @pytest.fixture(autouse=True)

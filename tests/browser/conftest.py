@@ -81,13 +81,16 @@ def shopper(open_shopper: Callable[..., Shopper]) -> Shopper:
 
 @pytest.fixture(params=DEVICES)
 def shop(request: pytest.FixtureRequest, open_shopper: Callable[..., Shopper]) -> Shopper:
-    """The demo shop, open on each of the devices, for a shopper who saves data: it fetches nothing ahead."""
-    return opened(saving_data(open_shopper(**DEVICES[request.param])))
+    """The demo shop, open on each of the devices, for a shopper who saves data: it fetches nothing ahead.
+
+    And who wants nothing to move, which software that paints without a GPU takes long for.
+    """
+    return opened(saving_data(open_shopper(**DEVICES[request.param], reduced_motion="reduce")))
 
 
 @pytest.fixture
 def desktop(open_shopper: Callable[..., Shopper]) -> Shopper:
-    return opened(saving_data(open_shopper(**DESKTOP)))
+    return opened(saving_data(open_shopper(**DESKTOP, reduced_motion="reduce")))
 
 
 @pytest.fixture

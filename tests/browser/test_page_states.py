@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 WAKING: Final = '{"state":"queued","stage":"starting_worker","worker":"cold","seconds_left":18}'
 RATE_LIMITED: Final = '{"error":{"code":"rate_limited","message":"slow down","retryable":true}}'
+MOVING: Final = "() => document.getAnimations().map((one) => one.animationName ?? one.transitionProperty)"
 
 
 @pytest.fixture(params=DEVICES)
@@ -62,6 +63,9 @@ def test_waiting_for_a_worker(shopper: Shopper, device: str) -> None:
     shopper.answer(200, WAKING)(polls[0])
     expect(page.locator("#now")).to_contain_text("Waking a worker, about")
     looked_at(page, f"{device}-waking")
+    shopper.until(lambda: page.evaluate(MOVING), lambda moving: moving == [])
+    page.emulate_media(reduced_motion="no-preference")
+    assert page.evaluate(MOVING) != []
     page.click("#cancel")
 
 

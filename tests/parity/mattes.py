@@ -18,6 +18,6 @@ def one_by_one(network: Any, images: Tensor) -> Tensor:
 
 
 def demand_equal(mattes: Tensor, expected: Tensor, *, within: float) -> None:
-    assert mattes.shape == expected.shape
+    assert (mattes.shape, mattes.dtype) == (expected.shape, expected.dtype)
     assert expected.std() > 0.1, "a flat matte would agree with everything"
     assert (mattes - expected).abs().max() <= within

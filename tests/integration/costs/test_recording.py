@@ -6,6 +6,7 @@ import os
 import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import grpc
@@ -126,12 +127,14 @@ def test_a_thousand_events_add_up_to_the_billionth_whatever_happens_on_the_way(
     proxy.barred.clear()
     publish(messages[2 * third :])
 
+    counted: list[dict[str, Any]] = []
+
+    def are_there(least: int) -> bool:
+        counted[:] = query("SELECT COUNT(*) AS n, SUM(usd) AS usd FROM cutout.costs")
+        return bool(counted[0]["n"] >= least)
+
     for least in range(100, EVENTS + 1, 100):  # each hundred in its time, however long all of them take
-        counted = until(
-            lambda: query("SELECT COUNT(*) AS n, SUM(usd) AS usd FROM cutout.costs"),
-            lambda rows, least=least: rows[0]["n"] >= least,
-            every=POLL,
-        )
+        until(partial(are_there, least), every=POLL)
     assert counted == [{"n": EVENTS, "usd": sum(event.data.usd for event in sent)}]
     by_day = query("SELECT * FROM cutout.cost_per_image_by_day ORDER BY day")
     for row in by_day:
