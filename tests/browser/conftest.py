@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, ViewportSize
 
 HERE: Final = Path(__file__).parent
+CHROMIUMS: Final = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+"""The first paints pages alone; the others run the browser's own windows as well, which nobody sees."""
 SCREEN: Final[ViewportSize] = {"width": 1280, "height": 900}
 
 
@@ -35,8 +37,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """Ends with this folder's tests: Playwright's event loop is in the way of those that run one of their own."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert chromium is not None, "Chromium is missing: apt-get install chromium"
+    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    assert chromium is not None, "Chromium is missing: apt-get install chromium-headless-shell"
     expect.set_options(timeout=1000 * PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--disable-gpu"])
