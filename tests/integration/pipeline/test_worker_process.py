@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import numpy as np
 from PIL import Image
 
@@ -107,7 +106,7 @@ def test_a_worker_that_is_told_to_end_finishes_its_job_first(stack: Stack, notif
         a_worker(stack, INSTANT_SECONDS="1.0") as (process, url),
         ThreadPoolExecutor(1) as pool,
     ):
-        answer = pool.submit(httpx.post, f"{url}/jobs", json=push, timeout=PATIENCE)
+        answer = pool.submit(asking.post, f"{url}/jobs", json=push)
         _end_once_busy(process, url)
 
         assert answer.result().status_code == 204
@@ -122,7 +121,7 @@ def test_a_job_that_outlives_the_grace_is_given_back_in_time(stack: Stack) -> No
         a_worker(stack, INSTANT_SECONDS="14") as (process, url),
         ThreadPoolExecutor(1) as pool,
     ):
-        answer = pool.submit(httpx.post, f"{url}/jobs", json=push, timeout=PATIENCE)
+        answer = pool.submit(asking.post, f"{url}/jobs", json=push)
         _end_once_busy(process, url)
         told = time.monotonic()
 
